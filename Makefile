@@ -1,0 +1,116 @@
+# The index of what can be done here. `make` alone prints it.
+#
+# Only PYTHON and VENV may come from the environment. What steers a run is read from the command line alone, so that a
+# TARGET or KEYS left over in somebody's shell never points a run at a real API.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+NODE_READY := node_modules/.ready
+DOCUMENTS = $(wildcard openapi/*/openapi.yaml)
+
+# $(call flag,TARGET,--target) is "--target '<value>'" when TARGET was given on the command line, else nothing.
+flag = $(if $(filter command line,$(origin $(1))),$(2) '$($(1))')
+RUN_FLAGS = $(strip $(call flag,PROVIDER,--provider) $(call flag,TARGET,--target) $(call flag,KEYS,--keys) \
+    $(call flag,BUDGET,--budget) $(call flag,SEED,--seed) $(call flag,OUT,--out))
+RUN_ARGS =
+PYTEST_ARGS =
+LOCK_ARGS =
+
+# Debian packages this machine lacks; a row per need, empty when the need is met.
+SYSTEM_PACKAGES = \
+    $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv) \
+    $(shell command -v node >/dev/null || echo nodejs) \
+    $(shell command -v npm >/dev/null || echo npm)
+
+.PHONY: help setup contract test lint lint-python lint-documents sandbox load limits report gate lock system-packages \
+    clean
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  contract takes PROVIDER= TARGET= KEYS= BUDGET= SEED= OUT= and RUN_ARGS=; test takes PYTEST_ARGS=."
+	@echo "  make folds every failure into its own exit code 2; $(BIN)/affidavit run gives the exact one."
+
+setup: $(READY) ## Create .venv with the pinned tools (done by the other targets when needed)
+
+# Everything that runs here has its hash in requirements.txt: uv too, which installs the rest much faster than pip would,
+# and wheels only (--no-build), since building from source would fetch build tools that nobody pinned.
+$(READY): requirements.txt pyproject.toml
+	@version=$$($(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null) || version=none; \
+	case "$$version" in \
+	    3.1[1-9].*|3.[2-9][0-9].*|[4-9].*) ;; \
+	    none) echo "Affidavit needs Python 3.11 or newer, and '$(PYTHON)' does not run. Install one, or name it:" \
+	        "make setup PYTHON=/path/to/python3.12" >&2; exit 2 ;; \
+	    *) echo "Affidavit needs Python 3.11 or newer, and '$(PYTHON)' is $$version. Install a newer one, or name it:" \
+	        "make setup PYTHON=/path/to/python3.12" >&2; exit 2 ;; \
+	esac
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@awk '/^uv==/ { found = 1 } found { print } found && !/\\$$/ { exit }' requirements.txt >$(VENV)/uv.txt
+	@echo "Installing the pinned packages into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build --require-hashes -r requirements.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+contract: $(READY) ## Hold the providers to their documents; without TARGET, on the embedded sandbox
+	@$(BIN)/affidavit run $(RUN_FLAGS) $(RUN_ARGS)
+
+test: $(READY) ## Test the package itself; a test that hangs is stopped after two minutes
+	@$(BIN)/pytest --timeout 120 $(PYTEST_ARGS)
+
+lint: lint-python lint-documents ## Check the code and the OpenAPI documents
+
+lint-python: $(READY) ## Only the code: ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+lint-documents: $(READY) ## Only the OpenAPI documents: three validators that others wrote
+	@test -n "$(DOCUMENTS)" || { echo "No document to check: openapi/*/openapi.yaml matches nothing." >&2; exit 2; }
+	@$(BIN)/openapi-spec-validator $(DOCUMENTS)
+	@lacking=""; \
+	node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' \
+	    2>/dev/null || lacking="Node.js 20.19 or newer (found: $$(node --version 2>/dev/null || echo none))"; \
+	command -v npm >/dev/null || lacking="$${lacking:+$$lacking and }npm"; \
+	if test -z "$$lacking"; then \
+	    { test $(NODE_READY) -nt package.json || { npm install --no-progress --loglevel error && touch $(NODE_READY); }; } && \
+	    REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true node_modules/.bin/redocly lint $(DOCUMENTS) && \
+	    node_modules/.bin/spectral lint --fail-severity warn $(DOCUMENTS); \
+	elif test "$${CI:-}" = true; then \
+	    echo "Redocly and Spectral cannot run: this machine lacks $$lacking." >&2; exit 2; \
+	else \
+	    echo "Skipped Redocly's and Spectral's rules: this machine lacks $$lacking. CI runs them."; \
+	fi
+
+sandbox: $(READY) ## Serve the embedded sandbox on the loopback address
+	@$(BIN)/affidavit sandbox
+
+load: ## Run the load scenarios (not yet)
+limits: ## Find the real rate limits (not yet)
+report: ## Render the report of a recorded run (not yet)
+gate: ## Compare a recorded run with the baseline (not yet)
+limits report gate load: # `load` first would be a directive of make
+	@echo "make $@ comes in a later version." >&2; exit 2
+
+lock: $(READY) ## Resolve requirements.txt again after a change in pyproject.toml (LOCK_ARGS=--upgrade: newest)
+	@$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header --no-emit-index-url \
+	    --group dev --output-file requirements.txt $(LOCK_ARGS) pyproject.toml
+
+system-packages: ## Install the Debian packages this machine lacks (for CI; needs apt-get)
+	@packages="$(strip $(SYSTEM_PACKAGES))"; \
+	if test -z "$$packages"; then echo "No Debian package is missing."; exit 0; fi; \
+	sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
+	export DEBIAN_FRONTEND=noninteractive; \
+	$$sudo apt-get update -qq; \
+	$$sudo apt-get install -y -qq --no-install-recommends $$packages
+
+clean: ## Remove everything that make creates, except recorded runs in reports/
+	@rm -rf $(VENV) node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
+	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

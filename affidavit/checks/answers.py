@@ -1,0 +1,111 @@
+"""Checks of what an answer is: its status, media type and headers."""
+
+from __future__ import annotations
+
+from affidavit.checks.case import Answered, Case, fits, judgement, shown
+from affidavit.evidence import TOO_MANY, spoken
+from affidavit.finding import Finding, Judgement
+from affidavit.openapi_document import is_json
+
+UNAUTHORIZED = 401
+SERVICE_UNAVAILABLE = 503
+
+
+def answers(case: Case) -> Judgement:
+    """Every exchange of the steps is answered with the promised status."""
+    wanted = case.param("status")
+    judged: list[Answered] = []
+    for step in case.steps():
+        found = case.evidence.answered(step)
+        judged += [one for one in found if one.response.status != TOO_MANY or fits(wanted, TOO_MANY)]
+    findings = [
+        case.finding(f"status {spoken(wanted)}", f"status {one.response.status}", one)
+        for one in judged
+        if not fits(wanted, one.response.status)
+    ]
+    return judgement(judged, findings, _why(case))
+
+
+def documented_status(case: Case) -> Judgement:
+    """Only status codes occur that the document lists for the operation."""
+    judged = case.evidence.of(case.param("operation"))
+    findings = []
+    for one in judged:
+        operation = one.exchange.operation or ""
+        if case.openapi.response(operation, one.response.status) is None:
+            listed = ", ".join(case.openapi.documented_statuses(operation))
+            findings.append(case.finding(f"one of {listed}", f"status {one.response.status}", one))
+    return judgement(judged, findings, "the operation was not called")
+
+
+def no_server_error(case: Case) -> Judgement:
+    """No input makes the server fail; a documented 503 is an answer, not a failure."""
+    judged = case.evidence.of(case.param("operation"))
+    findings = [
+        case.finding("no 5xx, whatever is sent", f"status {one.response.status}", one)
+        for one in judged
+        if fits("5xx", one.response.status) and not _documented_503(case, one)
+    ]
+    return judgement(judged, findings, "the operation was not called")
+
+
+def content_type(case: Case) -> Judgement:
+    """The media type of the answers."""
+    wanted = case.param("is", "application/json")
+    judged = [one for one in _chosen(case) if one.response.body]
+    findings = []
+    for one in judged:
+        got = one.response.header("Content-Type")
+        essence = (got or "").split(";")[0].strip().lower()
+        fine = is_json(got) if wanted == "application/json" else essence == wanted
+        if not fine:
+            findings.append(case.finding(f"Content-Type {wanted}", f"Content-Type {got or 'absent'}", one))
+    return judgement(judged, findings, "no such answer was seen")
+
+
+def header(case: Case) -> Judgement:
+    """A header is there, is not there, or has the promised form."""
+    name, schema = case.param("name"), case.param("schema")
+    judged = _chosen(case)
+    if case.param("roles") == "known":
+        judged = [one for one in judged if one.exchange.role and one.response.status != UNAUTHORIZED]
+    findings: list[Finding] = []
+    for one in judged:
+        value = one.response.header(name)
+        if case.param("present", True) != (value is not None):
+            wanted = "present" if case.param("present", True) else "absent"
+            findings.append(case.finding(f"{name} {wanted}", f"{name}: {shown(value)}" if value else f"no {name}", one))
+        elif value is not None and schema is not None:
+            findings += [
+                case.finding(f"{name} {error.expected}", f"{name}: {shown(value)}", one)
+                for error in case.openapi.inline_errors(schema, _typed(value, schema))
+            ]
+    return judgement(judged, findings, _why(case) if case.steps() else "no such answer was seen")
+
+
+def _chosen(case: Case) -> list[Answered]:
+    if case.steps():
+        status = case.param("status", "any")
+        return [
+            one
+            for step in case.steps()
+            for one in (case.good(step) if status == "any" else case.evidence.answered(step))
+            if fits(status, one.response.status)
+        ]
+    return case.anywhere()
+
+
+def _typed(value: str, schema: object) -> object:
+    """A header's text as an integer where the schema speaks of numbers and the text is one."""
+    numeric = isinstance(schema, dict) and schema.get("type") in {"integer", "number"}
+    return int(value) if numeric and value.strip().lstrip("-").isdecimal() else value
+
+
+def _documented_503(case: Case, one: Answered) -> bool:
+    return one.response.status == SERVICE_UNAVAILABLE and str(SERVICE_UNAVAILABLE) in case.openapi.documented_statuses(
+        one.exchange.operation or ""
+    )
+
+
+def _why(case: Case) -> str:
+    return next((case.evidence.why_missing(step) for step in case.steps()), "no such answer was seen")

@@ -1,0 +1,177 @@
+"""Checks of how a message moves: order of states, timestamps that agree with the state, the timeline.
+
+The graph of states, and which timestamp belongs to which, are data of the profile. A step along a path of the graph
+may be missed between two looks; going back may not.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from affidavit.checks.case import ABSENT, Answered, Case, equal, judgement, moment, shown
+from affidavit.finding import Finding, Judgement
+from affidavit.pointer import first, locate, values
+
+
+def ordered_times(case: Case) -> Judgement:
+    """Instants of one answer that happen in a known order do not contradict it."""
+    judged: list[Answered] = []
+    findings: list[Finding] = []
+    pointers = case.param("at")
+    for one in case.anywhere():
+        for owner in _owners(one, case.param("in", "")):
+            found = [(pointer, first(owner, pointer)) for pointer in pointers]
+            known = [(pointer, at) for pointer, text in found if (at := moment(text)) is not None]
+            if len(known) < 2:
+                continue
+            judged.append(one)
+            for (before, earlier), (after, later) in itertools.pairwise(known):
+                if later < earlier:
+                    expected = f"{after} not before {before}"
+                    got = f"{shown(first(owner, after))} before {shown(first(owner, before))}"
+                    findings.append(case.finding(expected, got, one, after))
+    return judgement(judged, findings, "no answer held two of these instants")
+
+
+def times_agree(case: Case) -> Judgement:
+    """A timestamp is set exactly when the status says that it happened."""
+    name = case.param("field")
+    times = case.profile.messages.times[name]
+    judged: list[Answered] = []
+    findings: list[Finding] = []
+    for one, message in _messages(case):
+        status, value = _status(case, message), first(message, name)
+        if value is ABSENT or (status not in times.set_in and status not in times.unset_in):
+            continue
+        judged.append(one)
+        if status in times.set_in and value is None:
+            findings.append(case.finding(f"{name} set when the status is {status}", "null", one))
+        if status in times.unset_in and value is not None:
+            findings.append(case.finding(f"{name} null when the status is {status}", shown(value), one))
+    return judgement(judged, findings, "no message in such a state was seen")
+
+
+def transitions(case: Case) -> Judgement:
+    """Every message seen more than once moved only as documented, never back."""
+    only = case.param("only_from")
+    last: dict[tuple[str | None, str], tuple[Answered, str]] = {}
+    judged: dict[int, None] = {}
+    findings: list[Finding] = []
+    for one, message in _messages(case):
+        status, identity = _status(case, message), first(message, case.profile.messages.id)
+        if status not in case.profile.messages.statuses or not isinstance(identity, str) or _replayed(one):
+            continue
+        key = (one.exchange.role, identity)
+        if key in last:
+            before_seen, before = last[key]
+            if only is None or before == only:
+                judged[one.seq] = None
+                if status not in case.profile.messages.reachable(before):
+                    findings.append(case.finding(f"a state that may follow {before}", status, [before_seen, one]))
+        last[key] = (one, status)
+    return judgement(judged, findings, "no message was seen twice")
+
+
+def reaches(case: Case) -> Judgement:
+    """The message polled in a step got to the state."""
+    wanted = case.param("status")
+    accepted = [wanted] if isinstance(wanted, str) else list(wanted)
+    judged: list[Answered] = []
+    reached = False
+    states: list[str] = []
+    for step in case.steps():
+        for one in case.good(step):
+            judged.append(one)
+            states += [str(value) for value in values(one.response.json, _status_pointer(case, one))]
+    reached = any(state in accepted for state in states)
+    if not reached and not case.evidence.embedded and len(set(states)) <= 1:
+        return Judgement(missing=f"the message stayed {states[-1] if states else 'unknown'} while it was watched")
+    wrong = not reached and bool(judged)
+    seen = " -> ".join(dict.fromkeys(states)) or "no state"
+    findings = [case.finding(" or ".join(accepted), seen, judged)] if wrong else []
+    return judgement(judged, findings, case.why(*case.steps()))
+
+
+def timeline(case: Case) -> Judgement:
+    """One rule about the list of states a message went through."""
+    rule = case.param("rule")
+    judged: list[Answered] = []
+    findings: list[Finding] = []
+    for one in case.anywhere():
+        for owner in _owners(one, case.param("at").rpartition("/")[0]):
+            entries = first(owner, "/" + case.param("at").rpartition("/")[2])
+            if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
+                continue
+            answer = _timeline_break(case, rule, owner, entries)
+            if answer is None:
+                continue
+            judged.append(one)
+            if answer:
+                findings.append(case.finding(answer[0], answer[1], one, case.param("at")))
+    return judgement(judged, findings, "no answer held a timeline")
+
+
+def _timeline_break(case: Case, rule: str, owner: Any, entries: list[Any]) -> tuple[str, str] | tuple[()] | None:  # noqa: ANN401 - JSON
+    """None: nothing to judge; (): fine; (expected, got): broken."""
+    states = [entry.get("status") for entry in entries]
+    if rule == "last-is-status":
+        status = first(owner, case.profile.messages.status)
+        return () if equal(states[-1], status) else (f"the last entry to be {shown(status)}", shown(states[-1]))
+    if rule == "starts-with":
+        accepted = case.param("in")
+        return () if states[0] in accepted else (f"the first entry to be {' or '.join(accepted)}", shown(states[0]))
+    if rule == "chronological":
+        moments = [at for at in (moment(entry.get("at")) for entry in entries) if at is not None]
+        return () if moments == sorted(moments) else ("entries in order of time", shown([e.get("at") for e in entries]))
+    return _agreement(case, owner, entries)
+
+
+def _agreement(case: Case, owner: Any, entries: list[Any]) -> tuple[str, str] | tuple[()] | None:  # noqa: ANN401 - JSON
+    """Whether the entry of a status carries the same instant as the message's own field."""
+    compared = False
+    for status, pointer in case.param("fields").items():
+        field = moment(first(owner, pointer))
+        entry = next((entry for entry in reversed(entries) if entry.get("status") == status), None)
+        if field is None or entry is None or moment(entry.get("at")) is None:
+            continue
+        compared = True
+        if moment(entry.get("at")) != field:
+            return (f"{status} at {shown(first(owner, pointer))}, as {pointer} says", shown(entry.get("at")))
+    return () if compared else None
+
+
+def _messages(case: Case) -> Iterator[tuple[Answered, Any]]:
+    """Every message object in every answer, in the order of the record."""
+    found: list[tuple[int, int, Answered, Any]] = []
+    for place, pointer in case.profile.messages.found_in.items():
+        operation, _, status = place.partition("/")
+        for one in case.evidence.of(operation, int(status)):
+            for index, (_, message) in enumerate(locate(one.response.json, pointer)):
+                if isinstance(message, dict):
+                    found.append((one.seq, index, one, message))
+    found.sort(key=lambda entry: entry[:2])
+    for _, _, one, message in found:
+        yield one, message
+
+
+def _status(case: Case, message: Any) -> str:  # noqa: ANN401 - any JSON value
+    return str(first(message, case.profile.messages.status))
+
+
+def _status_pointer(case: Case, one: Answered) -> str:
+    place = f"{one.exchange.operation}/{one.response.status}"
+    return case.profile.messages.found_in.get(place, "/data") + case.profile.messages.status
+
+
+def _replayed(one: Answered) -> bool:
+    """A replayed answer is a picture of the past, so it says nothing of the present state."""
+    return any(name.lower() == "idempotency-replayed" for name, _ in one.response.headers)
+
+
+def _owners(one: Answered, pointer: str) -> list[Any]:
+    return [owner for _, owner in locate(one.response.json, pointer) if isinstance(owner, dict)]
+
+
+__all__ = ["ordered_times", "reaches", "timeline", "times_agree", "transitions"]

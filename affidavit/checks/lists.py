@@ -1,0 +1,272 @@
+"""Checks of list operations: paging arithmetic, order, filters, and what a page holds.
+
+Where a provider keeps items and page numbers comes from its profile. A list whose shape is undocumented is searched
+for its array of objects (`items = "infer"`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import ceil
+from typing import Any
+
+from affidavit.checks.case import ABSENT, Answered, Case, equal, judgement, moment, number, place, shown, undecided
+from affidavit.finding import Finding, Judgement
+from affidavit.pointer import first, locate
+from affidavit.profile import Listing
+
+DOCUMENTED_OK = 200
+
+
+def page(case: Case) -> Judgement:
+    """One rule of paging over every answer of the list operation."""
+    listing = case.profile.listings[case.param("operation")]
+    rule = PAGE_RULES[case.param("rule")]
+    judged: list[Answered] = []
+    findings: list[Finding] = []
+    for one in case.evidence.of(case.param("operation"), DOCUMENTED_OK):
+        answer = rule(listing, one)
+        if answer is not None:
+            judged.append(one)
+            findings += [case.finding(expected, got, one, pointer) for expected, got, pointer in answer]
+    return judgement(judged, findings, "no answer of this operation could show it")
+
+
+def order(case: Case) -> Judgement:
+    """Items are sorted by a field, within each page and from one page of a walk to the next."""
+    operation = case.param("operation")
+    listing = case.profile.listings[operation]
+    falling = case.param("direction", "desc") == "desc"
+    judged: list[Answered] = []
+    findings: list[Finding] = []
+    previous: tuple[Answered, float] | None = None
+    for one in case.evidence.of(operation, DOCUMENTED_OK):
+        moments = [_sortable(first(item, case.param("at"))) for item in items_of(listing, one)]
+        keys = [key for key in moments if key is not None]
+        continues = previous is not None and _next_page(listing, previous[0], one)
+        if len(keys) > 1 or (continues and keys):
+            judged.append(one)
+        start = [previous[1]] if continues and previous else []
+        for before, after in zip(start + keys, (start + keys)[1:], strict=False):
+            if (after > before) if falling else (after < before):
+                proof = [previous[0], one] if continues and previous else [one]
+                direction = "newest first" if falling else "oldest first"
+                findings.append(case.finding(direction, f"{after:.3f} after {before:.3f} (epoch seconds)", proof))
+                break
+        previous = (one, keys[-1]) if keys else None
+    return judgement(judged, findings, "no page with two items was seen")
+
+
+def distinct(case: Case) -> Judgement:
+    """Over a walk through the pages no item comes twice and none is missing."""
+    judged: list[Answered] = []
+    findings: list[Finding] = []
+    for step in case.steps():
+        pages = case.good(step)
+        listing = case.profile.listings[case.call(step).operation]
+        seen: dict[Any, Answered] = {}
+        for one in pages:
+            judged.append(one)
+            for item in items_of(listing, one):
+                key = shown(first(item, listing.id))
+                if key in seen:
+                    findings.append(case.finding("each item once over all pages", f"{key} twice", [seen[key], one]))
+                seen[key] = one
+        findings += _gaps(case, listing, pages, len(seen))
+    return judgement(judged, findings, case.why(*case.steps()))
+
+
+def filtered(case: Case) -> Judgement:
+    """Every item of a filtered list has the value the filter asked for."""
+    operation, parameter = case.param("operation"), case.param("parameter")
+    listing = case.profile.listings[operation]
+    judged: list[Answered] = []
+    findings: list[Finding] = []
+    chosen = (
+        [one for step in case.steps() for one in case.good(step)]
+        if case.steps()
+        else case.evidence.of(operation, DOCUMENTED_OK)
+    )
+    for one in chosen:
+        asked = [value for name, value in one.exchange.request.query if name == parameter]
+        if len(asked) != 1:
+            continue
+        wanted = _reference(case, one, asked[0])
+        found = items_of(listing, one)
+        if wanted is ABSENT or not found:
+            continue
+        judged.append(one)
+        for item in found:
+            got = first(item, case.param("at"))
+            if got is not ABSENT and not equal(str(got), str(wanted)):
+                findings.append(case.finding(f"only items with {case.param('at')} {shown(wanted)}", shown(got), one))
+                break
+    return judgement(judged, findings, "no filtered list with an item was seen")
+
+
+def items(case: Case) -> Judgement:
+    """How many items of a step's list match."""
+    where = case.param("where")
+    wanted = where["equals"]["literal"] if isinstance(where["equals"], dict) else _read(case, where["equals"])
+    if wanted is ABSENT:
+        return undecided(case.why(place(where["equals"]).step))
+    judged: list[Answered] = []
+    count = 0
+    for step in case.steps():
+        listing = case.profile.listings[case.call(step).operation]
+        for one in case.good(step):
+            judged.append(one)
+            count += sum(equal(first(item, where["at"]), wanted) for item in items_of(listing, one))
+    expected, fine = _count_rule(case, count)
+    what = f"{expected} with {where['at']} {shown(wanted)}"
+    findings = [] if fine else [case.finding(what, f"{count}", judged)]
+    return judgement(judged, findings, case.why(*case.steps()))
+
+
+def items_of(listing: Listing, one: Answered) -> list[Any]:
+    """The items of a list answer."""
+    body = one.response.json
+    if listing.items != "infer":
+        found = first(body, listing.items)
+        return found if isinstance(found, list) else []
+    arrays = [body] if isinstance(body, list) else []
+    for pointer in ("/*", "/*/*"):
+        arrays += [value for _, value in locate(body, pointer) if isinstance(value, list)]
+    fitting = [
+        array
+        for array in arrays
+        if array and all(isinstance(i, dict) and first(i, listing.id) is not ABSENT for i in array)
+    ]
+    return fitting[0] if fitting else []
+
+
+Answer = list[tuple[str, str, str]] | None
+"""What a rule says of one list answer: nothing to judge (None), or (expected, got, pointer) for each break."""
+
+
+def _parameter(one: Answered, name: str | None) -> int | None:
+    """The query parameter as an integer when it was sent exactly once and is one."""
+    sent = [value for key, value in one.exchange.request.query if key == name]
+    return int(sent[0]) if len(sent) == 1 and sent[0].isascii() and sent[0].isdigit() and len(sent[0]) < 10 else None
+
+
+def _sent(one: Answered, name: str | None) -> bool:
+    return any(key == name for key, _ in one.exchange.request.query)
+
+
+def _equals(one: Answered, pointer: str | None, wanted: int | None) -> Answer:
+    if pointer is None or wanted is None:
+        return None
+    got = first(one.response.json, pointer)
+    return [] if equal(got, wanted) else [(f"{pointer} {wanted}", shown(got), pointer)]
+
+
+def _echo_page(listing: Listing, one: Answered) -> Answer:
+    asked = _parameter(one, listing.page_parameter)
+    return _equals(one, listing.page, asked) if asked else None
+
+
+def _echo_limit(listing: Listing, one: Answered) -> Answer:
+    asked = _parameter(one, listing.limit_parameter)
+    legal = asked is not None and 1 <= asked <= (listing.max_limit or asked)
+    return _equals(one, listing.limit, asked) if legal else None
+
+
+def _default_page(listing: Listing, one: Answered) -> Answer:
+    return None if _sent(one, listing.page_parameter) else _equals(one, listing.page, listing.default_page)
+
+
+def _default_limit(listing: Listing, one: Answered) -> Answer:
+    if _sent(one, listing.limit_parameter) or listing.default_limit is None:
+        return None
+    if listing.limit is not None:
+        return _equals(one, listing.limit, listing.default_limit)
+    return _at_most(listing, one, listing.default_limit)
+
+
+def _at_most_limit(listing: Listing, one: Answered) -> Answer:
+    asked = _parameter(one, listing.limit_parameter)
+    legal = asked is not None and 1 <= asked <= (listing.max_limit or asked)
+    return _at_most(listing, one, asked) if legal and asked is not None else None
+
+
+def _max_limit(listing: Listing, one: Answered) -> Answer:
+    return _at_most(listing, one, listing.max_limit) if listing.max_limit else None
+
+
+def _at_most(listing: Listing, one: Answered, most: int) -> Answer:
+    count = len(items_of(listing, one))
+    return [] if count <= most else [(f"at most {most} items", f"{count} items", "")]
+
+
+def _total_pages(listing: Listing, one: Answered) -> Answer:
+    total, limit, pages = (
+        number(first(one.response.json, pointer)) if pointer else None
+        for pointer in (listing.total, listing.limit, listing.pages)
+    )
+    if not total or not limit or pages is None:
+        return None  # totalPages of an empty list is undocumented
+    wanted = ceil(total / limit)
+    return [] if pages == wanted else [(f"{listing.pages} {wanted}", f"{pages:g}", listing.pages or "")]
+
+
+PAGE_RULES: Mapping[str, Callable[[Listing, Answered], Answer]] = {
+    "echo-page": _echo_page,
+    "echo-limit": _echo_limit,
+    "default-page": _default_page,
+    "default-limit": _default_limit,
+    "at-most-limit": _at_most_limit,
+    "max-limit": _max_limit,
+    "total-pages": _total_pages,
+}
+
+
+def _sortable(value: Any) -> float | None:  # noqa: ANN401 - any JSON value
+    return number(value) if number(value) is not None else moment(value)
+
+
+def _next_page(listing: Listing, one: Answered, other: Answered) -> bool:
+    """Whether the second answer is the next page of the same walk."""
+    before, after = _parameter(one, listing.page_parameter), _parameter(other, listing.page_parameter)
+    rest_before, rest_after = (
+        [pair for pair in answer.exchange.request.query if pair[0] != listing.page_parameter] for answer in (one, other)
+    )
+    consecutive = before is not None and after == before + 1
+    same_walk = one.exchange.source == other.exchange.source and one.exchange.role == other.exchange.role
+    return consecutive and same_walk and rest_before == rest_after
+
+
+def _gaps(case: Case, listing: Listing, pages: list[Answered], seen: int) -> list[Finding]:
+    """Fewer items than the total says, once the walk has reached the end. More can be new traffic."""
+    if not pages or listing.total is None:
+        return []
+    total = number(first(pages[-1].response.json, listing.total))
+    start = number(first(pages[0].response.json, listing.total))
+    ended = not items_of(listing, pages[-1]) or seen >= (total or 0)
+    if total is None or start != total or not ended or seen >= total:
+        return []
+    return [case.finding(f"{total:g} items over all pages", f"{seen} items", pages, listing.total)]
+
+
+def _reference(case: Case, one: Answered, asked: str) -> Any:  # noqa: ANN401 - any JSON value
+    """What the items should show for a filter value: the value itself, or what another answer says it stands for."""
+    if "as" not in case.params:
+        return asked
+    return _read(case, case.param("as"))
+
+
+def _read(case: Case, text: str) -> Any:  # noqa: ANN401 - any JSON value
+    where = place(text)
+    found = [where.read(one) for one in case.good(where.step)]
+    return found[-1] if found else ABSENT
+
+
+def _count_rule(case: Case, count: int) -> tuple[str, bool]:
+    if case.param("none"):
+        return "no item", count == 0
+    if "at_least" in case.params:
+        return f"at least {case.param('at_least')} items", count >= case.param("at_least")
+    return f"{case.param('count', 1)} item(s)", count == case.param("count", 1)
+
+
+__all__ = ["PAGE_RULES", "distinct", "filtered", "items", "items_of", "order", "page"]

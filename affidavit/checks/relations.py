@@ -1,0 +1,213 @@
+"""Checks that compare: what was asked with what came, one answer with another, parts with their sum."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from affidavit.checks.case import (
+    ABSENT,
+    Answered,
+    Case,
+    Place,
+    equal,
+    judgement,
+    moment,
+    number,
+    place,
+    shown,
+    undecided,
+)
+from affidavit.finding import Finding, Judgement
+from affidavit.pointer import first, values
+
+MINIMUM_TO_COMPARE = 2
+
+
+def same(case: Case) -> Judgement:
+    """Two places hold equal values."""
+    return _compare(case, wanted_equal=True)
+
+
+def differ(case: Case) -> Judgement:
+    """Two places, or all exchanges of one step, hold different values."""
+    if "step" in case.params:
+        return _all_distinct(case)
+    return _compare(case, wanted_equal=False)
+
+
+def all_same(case: Case) -> Judgement:
+    """Several places, or one place over all exchanges of the steps, hold one value."""
+    if "places" in case.params:
+        readings = [reading for text in case.param("places") for reading in _readings(case, place(text))[-1:]]
+        missing = case.why(*[place(text).step for text in case.param("places")])
+        if len(readings) < len(case.param("places")):
+            return undecided(missing)
+    else:
+        readings = [
+            reading for step in case.steps() for reading in _readings(case, Place(step, "response", case.param("at")))
+        ]
+        missing = case.why(*case.steps())
+        if len(readings) < MINIMUM_TO_COMPARE:
+            return undecided(missing)
+    findings = [
+        case.finding(f"the same value throughout: {shown(before)}", shown(after), [one, other])
+        for (one, before), (other, after) in pairwise(readings)
+        if not equal(_normal(case, before), _normal(case, after))
+    ]
+    return judgement([one for one, _ in readings], findings, missing)
+
+
+def grows(case: Case) -> Judgement:
+    """A counter is higher afterwards, by exactly or at least so much."""
+    before_place, after_place = place(case.param("before")), place(case.param("after"))
+    before, after = _readings(case, before_place)[-1:], _readings(case, after_place)[-1:]
+    if not before or not after:
+        return undecided(case.why(before_place.step, after_place.step))
+    (one, low), (other, high) = before[0], after[0]
+    start, end = number(low), number(high)
+    exact, least = case.param("by"), case.param("at_least", 1)
+    if start is None or end is None:
+        return judgement(
+            [one, other], [case.finding("two numbers", f"{shown(low)} and {shown(high)}", [one, other])], ""
+        )
+    fine = end - start == exact if exact is not None else end - start >= least
+    wanted = f"{shown(low)} + {exact}" if exact is not None else f"at least {shown(low)} + {least}"
+    findings = [] if fine else [case.finding(wanted, shown(high), [one, other], after_place.argument)]
+    return judgement([one, other], findings, "")
+
+
+def sums(case: Case) -> Judgement:
+    """A total equals the sum of its parts."""
+    judged: list[Answered] = []
+    findings: list[Finding] = []
+    for one in case.anywhere():
+        total = number(first(one.response.json, case.param("total")))
+        parts = _numbers(one, case.param("parts"))
+        if total is None or parts is None:
+            continue
+        judged.append(one)
+        if total != sum(parts):
+            expected = f"{case.param('total')} = {' + '.join(map(_plain, parts)) or '0'} = {_plain(sum(parts))}"
+            findings.append(case.finding(expected, _plain(total), one, case.param("total")))
+    return judgement(judged, findings, "no answer held both the total and its parts")
+
+
+def ratio(case: Case) -> Judgement:
+    """A rate equals its parts over the whole, to the documented precision."""
+    judged: list[Answered] = []
+    findings: list[Finding] = []
+    tolerance = 10.0 ** -int(case.param("decimals", 2))
+    for one in case.anywhere():
+        rate, whole = (number(first(one.response.json, case.param(name))) for name in ("value", "over"))
+        parts = [number(first(one.response.json, pointer)) or 0.0 for pointer in case.param("of")]
+        if rate is None or not whole:
+            continue
+        judged.append(one)
+        wanted = sum(parts) / whole
+        if abs(rate - wanted) > tolerance:
+            findings.append(case.finding(f"{wanted:.4f}", _plain(rate), one, case.param("value")))
+    return judgement(judged, findings, "no answer held both the rate and its parts")
+
+
+def replayed(case: Case) -> Judgement:
+    """A repeated request gets the first answer again, marked as a replay."""
+    original, again = case.param("first"), case.param("again")
+    if not case.good(original) or not case.evidence.answered(again):
+        return undecided(case.why(original, again))
+    one, other = case.good(original)[-1], case.judgeable(again)
+    if not other:
+        return undecided(case.evidence.why_missing(again))
+    findings = []
+    for repeat in other:
+        if repeat.response.status != one.response.status:
+            expected, got = f"status {one.response.status} again", f"status {repeat.response.status}"
+            findings.append(case.finding(expected, got, [one, repeat]))
+        elif not equal(repeat.response.json, one.response.json):
+            findings.append(
+                case.finding(
+                    f"the first body again: {one.response.body[:80]}", repeat.response.body[:80], [one, repeat]
+                )
+            )
+    return judgement([one, *other], findings, "")
+
+
+def _compare(case: Case, *, wanted_equal: bool) -> Judgement:
+    left, right = place(case.param("left")), place(case.param("right"))
+    pairs = _pairs(case, left, right)
+    findings = []
+    for (one, first_value), (other, second_value) in pairs:
+        are_equal = equal(_normal(case, first_value), _normal(case, second_value))
+        if are_equal != wanted_equal:
+            expected = shown(first_value) if wanted_equal else f"anything but {shown(first_value)}"
+            proof = [one] if one.seq == other.seq else [one, other]
+            findings.append(case.finding(expected, shown(second_value), proof, _pointer(right)))
+    judged = dict.fromkeys(one.seq for pair in pairs for one, _ in pair)
+    return judgement(judged, findings, case.why(left.step, right.step))
+
+
+def _pairs(case: Case, left: Place, right: Place) -> list[tuple[tuple[Answered, Any], tuple[Answered, Any]]]:
+    if left.step == right.step:
+        return [
+            ((one, left.read(one)), (one, right.read(one)))
+            for one in case.good(left.step)
+            if left.read(one) is not ABSENT or right.read(one) is not ABSENT
+        ]
+    lefts, rights = _readings(case, left, keep_absent=True)[-1:], _readings(case, right, keep_absent=True)[-1:]
+    return list(zip(lefts, rights, strict=False))
+
+
+def _readings(case: Case, where: Place, *, keep_absent: bool = False) -> list[tuple[Answered, Any]]:
+    chosen = case.judgeable(where.step) if where.part == "status" else case.good(where.step)
+    readings = [(one, where.read(one)) for one in chosen]
+    return [reading for reading in readings if keep_absent or reading[1] is not ABSENT]
+
+
+def _all_distinct(case: Case) -> Judgement:
+    readings = [
+        reading for step in case.steps() for reading in _readings(case, Place(step, "response", case.param("at")))
+    ]
+    if len(readings) < MINIMUM_TO_COMPARE:
+        return undecided(case.why(*case.steps()))
+    findings = []
+    for index, (one, got) in enumerate(readings):
+        twin = next((other for other, earlier in readings[:index] if equal(earlier, got)), None)
+        if twin is not None:
+            findings.append(case.finding("a value of its own in each answer", f"{shown(got)} twice", [twin, one]))
+    return judgement([one for one, _ in readings], findings, "")
+
+
+def _normal(case: Case, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """The value in the form in which the two sides are comparable."""
+    how = case.param("normal")
+    if how == "digits" and isinstance(value, str):
+        return re.sub(r"\D", "", value)
+    if how == "instant":
+        return moment(value)
+    if how == "text":
+        return value if value is ABSENT else str(value)
+    return value
+
+
+def _numbers(one: Answered, pointers: Sequence[str]) -> list[float] | None:
+    """All numbers at the pointers, an object standing for its members; None when one is missing."""
+    found: list[float] = []
+    for pointer in pointers:
+        got = first(one.response.json, pointer)
+        if isinstance(got, dict):
+            found += [part for part in map(number, got.values()) if part is not None]
+        elif number(got) is None:
+            return None
+        else:
+            found += [part for part in map(number, values(one.response.json, pointer)) if part is not None]
+    return found
+
+
+def _plain(value: float) -> str:
+    return str(int(value)) if value == int(value) else f"{value:g}"
+
+
+def _pointer(where: Place) -> str:
+    return where.argument if where.part == "response" and "*" not in where.argument else ""

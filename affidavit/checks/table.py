@@ -1,0 +1,115 @@
+"""Every check there is: a name, its function, and the parameters a row of the ledger must and may give.
+
+A new check is one function and one row here; the ledger then refers to it by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from affidavit.checks import answers, fields, lifecycle, limits, lists, relations, webhooks
+from affidavit.checks.case import Case, place
+from affidavit.finding import Judgement
+
+PLACES = frozenset({"left", "right", "before", "after", "message", "place", "as"})
+STEPS = frozenset({"step", "other", "first", "again"})
+
+
+@dataclass(frozen=True)
+class Check:
+    """One row of the table."""
+
+    function: Callable[[Case], Judgement]
+    required: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
+    any_of: frozenset[str] = frozenset()
+    """At least one of these must be given."""
+
+    @property
+    def about(self) -> str:
+        """What it decides: the first line of its function's docstring."""
+        return (self.function.__doc__ or "").strip().splitlines()[0]
+
+    def problem_with(self, params: Mapping[str, Any]) -> str:
+        """What is wrong with a row's parameters, or ''."""
+        missing, unknown = self.required - set(params), set(params) - self.required - self.optional - self.any_of
+        if missing:
+            return f"lacks {sorted(missing)}"
+        if unknown:
+            return f"has unknown {sorted(unknown)}; known are {sorted(self.required | self.optional | self.any_of)}"
+        if self.any_of and not self.any_of & set(params):
+            return f"needs one of {sorted(self.any_of)}"
+        for name in PLACES & set(params):
+            place(params[name])
+        return ""
+
+    def steps(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """Every step the parameters refer to."""
+        found: list[str] = []
+        for name in sorted(STEPS & set(params)):
+            found += [params[name]] if isinstance(params[name], str) else list(params[name])
+        found += [place(params[name]).step for name in sorted(PLACES & set(params))]
+        found += [place(text).step for text in params.get("places", ())]
+        where = params.get("where", {}).get("equals")
+        if isinstance(where, str):
+            found.append(place(where).step)
+        return tuple(dict.fromkeys(found))
+
+
+def _row(function: Callable[[Case], Judgement], required: str = "", optional: str = "", any_of: str = "") -> Check:
+    return Check(function, frozenset(required.split()), frozenset(optional.split()), frozenset(any_of.split()))
+
+
+CHECKS: Mapping[str, Check] = {
+    # what an answer is
+    "answers": _row(answers.answers, "step status"),
+    "documented-status": _row(answers.documented_status, "operation"),
+    "no-server-error": _row(answers.no_server_error, "operation"),
+    "content-type": _row(answers.content_type, "", "is status", "operation step"),
+    "header": _row(answers.header, "name", "present schema roles status", "operation step"),
+    # what stands in a body
+    "field": _row(fields.field, "operation status at", "schema required when"),
+    "value": _row(fields.value, "step at", "", "equals in matches schema is"),
+    "shape": _row(fields.shape, "operation status"),
+    "secret-free": _row(fields.secret_free, "operation", "except status"),
+    "issued-key": _row(fields.issued_key, "operation status at pattern"),
+    "error-status": _row(fields.error_status, "", "operation"),
+    "error-path": _row(fields.error_path, "", "operation"),
+    "error-time": _row(fields.error_time, "", "operation"),
+    "details": _row(fields.details, "step names"),
+    # one thing against another
+    "same": _row(relations.same, "left right", "normal"),
+    "differ": _row(relations.differ, "", "normal at", "left right step"),
+    "all-same": _row(relations.all_same, "", "normal at", "places step"),
+    "grows": _row(relations.grows, "before after", "by at_least"),
+    "sums": _row(relations.sums, "operation status total parts"),
+    "ratio": _row(relations.ratio, "operation status value of over", "decimals"),
+    "replayed": _row(relations.replayed, "first again"),
+    # lists
+    "page": _row(lists.page, "operation rule"),
+    "order": _row(lists.order, "operation at", "direction"),
+    "distinct": _row(lists.distinct, "step"),
+    "filtered": _row(lists.filtered, "operation parameter at", "step as"),
+    "items": _row(lists.items, "step where", "", "count at_least none"),
+    # how a message moves
+    "ordered-times": _row(lifecycle.ordered_times, "operation status at", "in"),
+    "times-agree": _row(lifecycle.times_agree, "field"),
+    "transitions": _row(lifecycle.transitions, "", "only_from"),
+    "reaches": _row(lifecycle.reaches, "step status"),
+    "timeline": _row(lifecycle.timeline, "operation status at rule", "in fields"),
+    # rate limits
+    "remaining-falls": _row(limits.remaining_falls),
+    "reset-ahead": _row(limits.reset_ahead),
+    "limit-is": _row(limits.limit_is, "role requests"),
+    "limited": _row(limits.limited, "step", "requests"),
+    "retry-after": _row(limits.retry_after, "rule", "step"),
+    "own-budget": _row(limits.own_budget, "step other"),
+    # outgoing webhooks
+    "deliveries": _row(webhooks.deliveries, "message", "each", "statuses none no_others"),
+    "delivery-field": _row(webhooks.delivery_field, "at", "schema required webhook"),
+    "delivery-header": _row(webhooks.delivery_header, "name starts"),
+    "delivery-same": _row(webhooks.delivery_same, "message at place", "status"),
+    "delivery-attempts": _row(webhooks.delivery_attempts, "message status attempts"),
+}

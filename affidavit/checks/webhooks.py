@@ -1,0 +1,130 @@
+"""Checks of outgoing webhooks, from the deliveries that the harness's receiver took."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from affidavit.checks.case import ABSENT, Case, equal, place, shown, undecided
+from affidavit.exchange import Delivery
+from affidavit.finding import Finding, Judgement
+from affidavit.pointer import first, locate
+
+WEBHOOK = "messageStatusUpdated"
+MESSAGE_ID = "/data/messageId"
+STATUS = "/data/status"
+
+
+def deliveries(case: Case) -> Judgement:
+    """One delivery for each of these states of a message, and none for those."""
+    message = _message(case)
+    if message is ABSENT:
+        return undecided(case.why(place(case.param("message")).step))
+    mine = _of(case, message)
+    if not case.evidence.deliveries and not case.evidence.embedded:
+        return undecided("the receiver took no delivery at all: is its public address the one that was registered?")
+    findings: list[Finding] = []
+    states = [str(first(one.request.json, STATUS)) for one in mine]
+    each = case.param("each", 1)
+    for status in case.param("statuses", []):
+        if states.count(status) != each:
+            findings.append(_finding(case, f"{each} delivery for {status}", f"{states.count(status)}", mine))
+    findings += [
+        _finding(case, f"no delivery for {status}", f"{states.count(status)}", mine)
+        for status in case.param("none", [])
+        if status in states
+    ]
+    if case.param("no_others") and set(states) - set(case.param("statuses", [])):
+        strange = sorted(set(states) - set(case.param("statuses", [])))
+        findings.append(_finding(case, "no delivery for any other state", ", ".join(strange), mine))
+    proof = [one.seq for one in mine] or [one.seq for one in case.good(place(case.param("message")).step)]
+    return Judgement(tuple(proof), tuple(findings))
+
+
+def delivery_field(case: Case) -> Judgement:
+    """One field of every delivery matches the documented webhook."""
+    schema = case.openapi.webhook_schema(case.param("webhook", WEBHOOK))
+    at = case.param("at")
+    judged: list[Delivery] = []
+    findings: list[Finding] = []
+    for one in case.evidence.deliveries:
+        body = one.request.json
+        if body is ABSENT:
+            judged.append(one)
+            findings.append(_finding(case, "a JSON body", shown(one.request.body or ""), [one]))
+            continue
+        judged.append(one)
+        found = list(locate(body, at)) or [(at, ABSENT)]
+        for pointer, value in found:
+            findings += _field_findings(case, one, schema, pointer, value)
+    return _judged(judged, findings)
+
+
+def delivery_header(case: Case) -> Judgement:
+    """A header (or the method) of every delivery is as documented."""
+    judged = list(case.evidence.deliveries)
+    findings = []
+    for one in judged:
+        got = one.request.method if case.param("name") == "method" else one.request.header(case.param("name"))
+        if not (got or "").lower().startswith(str(case.param("starts")).lower()):
+            findings.append(_finding(case, f"{case.param('name')} {case.param('starts')}", shown(got or ""), [one]))
+    return _judged(judged, findings)
+
+
+def delivery_same(case: Case) -> Judgement:
+    """Deliveries for a message repeat a value that was sent or answered elsewhere."""
+    message, where = _message(case), place(case.param("place"))
+    readings = [where.read(one) for one in case.good(where.step)]
+    if message is ABSENT or not readings:
+        return undecided(case.why(where.step))
+    judged = [one for one in _of(case, message) if case.param("status") in {None, first(one.request.json, STATUS)}]
+    findings = []
+    for one in judged:
+        got = first(one.request.json, case.param("at"))
+        if not equal(got, readings[-1]):
+            findings.append(_finding(case, f"{case.param('at')} {shown(readings[-1])}", shown(got), [one]))
+    return _judged(judged, findings)
+
+
+def delivery_attempts(case: Case) -> Judgement:
+    """How often one event is posted, given how the receiver answered."""
+    message = _message(case)
+    if message is ABSENT:
+        return undecided(case.why(place(case.param("message")).step))
+    mine = [one for one in _of(case, message) if first(one.request.json, STATUS) == case.param("status")]
+    if not mine and not case.evidence.embedded:
+        return undecided("the receiver took no such delivery")
+    wanted = case.param("attempts")
+    findings = [] if len(mine) == wanted else [_finding(case, f"{wanted} attempt(s)", f"{len(mine)}", mine)]
+    proof = [one.seq for one in mine] or [one.seq for one in case.good(place(case.param("message")).step)]
+    return Judgement(tuple(proof), tuple(findings))
+
+
+def _message(case: Case) -> Any:  # noqa: ANN401 - text or ABSENT
+    where = place(case.param("message"))
+    readings = [where.read(one) for one in case.good(where.step)]
+    return readings[-1] if readings else ABSENT
+
+
+def _of(case: Case, message: Any) -> list[Delivery]:  # noqa: ANN401 - text or ABSENT
+    return [one for one in case.evidence.deliveries if equal(first(one.request.json, MESSAGE_ID), message)]
+
+
+def _field_findings(case: Case, one: Delivery, schema: str | None, pointer: str, value: Any) -> list[Finding]:  # noqa: ANN401
+    if value is ABSENT:
+        required = case.param("required", bool(schema and case.openapi.requires(schema, case.param("at"))))
+        return [_finding(case, f"{pointer} present", "absent", [one])] if required else []
+    errors = []
+    for sub in case.openapi.schemas_at(schema, case.param("at")) if schema else []:
+        errors += case.openapi.errors(sub, value)
+    if case.param("schema") is not None:
+        errors += case.openapi.inline_errors(case.param("schema"), value)
+    return [_finding(case, f"{pointer}: {error.expected}", shown(value), [one]) for error in dict.fromkeys(errors)]
+
+
+def _finding(case: Case, expected: str, got: str, proof: list[Delivery]) -> Finding:
+    return Finding(case.check, expected, got, tuple(one.seq for one in proof))
+
+
+def _judged(judged: list[Delivery], findings: list[Finding]) -> Judgement:
+    seqs = tuple(one.seq for one in judged)
+    return Judgement(seqs, tuple(findings), "" if seqs else "no webhook delivery was received")

@@ -1,0 +1,67 @@
+"""Every error the tool raises on purpose.
+
+    AffidavitError
+    ├── UsageError            you asked for something that cannot be done as asked      exit 2
+    │   ├── CatalogError      a file under openapi/ is not what it must be
+    │   ├── KeysError         the keys file, or a key in it, cannot be used
+    │   └── RecordError       a run record cannot be read
+    ├── TargetError           the target is not there, or is not an HTTP API           exit 3
+    ├── IncompleteError       the run ended before everything planned was asked        exit 3
+    └── RefusedError          a request was refused for safety                          exit 4
+
+A broken claim is a finding, not an error.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process tells its caller."""
+
+    KEPT = 0
+    BROKEN = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    REFUSED = 4
+
+
+class AffidavitError(Exception):
+    """Base of all; `exit_code` is what the command line returns for it."""
+
+    exit_code = ExitCode.USAGE
+
+
+class UsageError(AffidavitError):
+    """Wrong use or configuration."""
+
+
+class CatalogError(UsageError):
+    """A provider's document, ledger, probes or profile is not what it must be."""
+
+
+class KeysError(UsageError):
+    """The keys file is missing or malformed, or a key in it was refused by the target."""
+
+
+class RecordError(UsageError):
+    """A run record is missing, truncated, foreign or of a newer version."""
+
+
+class TargetError(AffidavitError):
+    """The target cannot be reached or does not speak HTTP or JSON."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class IncompleteError(AffidavitError):
+    """The run stopped before its plan was done."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class RefusedError(AffidavitError):
+    """A request was refused for safety and never left."""
+
+    exit_code = ExitCode.REFUSED

@@ -1,0 +1,101 @@
+"""The evidence of one run, indexed the ways checks ask for it. A fold over the record; it judges nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from affidavit.exchange import Delivery, Exchange, Response
+
+StatusSpec = int | str | Sequence[int | str]
+"""One status, a class such as `2xx`, `not-5xx`, or a list of these."""
+
+TOO_MANY = 429
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An exchange that has a response, the two side by side."""
+
+    exchange: Exchange
+    response: Response
+
+    @property
+    def seq(self) -> int:
+        """Position in the record."""
+        return self.exchange.seq
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything recorded for one provider."""
+
+    exchanges: tuple[Exchange, ...]
+    deliveries: tuple[Delivery, ...] = ()
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    """`probe/step` -> why it was not asked."""
+    embedded: bool = False
+    """True when the target was our own sandbox, whose clock can be moved."""
+
+    def __post_init__(self) -> None:
+        """Build the indexes once."""
+        by_source: dict[str, list[Exchange]] = defaultdict(list)
+        by_operation: dict[str, list[Answered]] = defaultdict(list)
+        for exchange in self.exchanges:
+            by_source[exchange.source].append(exchange)
+            if exchange.operation and exchange.response:
+                by_operation[exchange.operation].append(Answered(exchange, exchange.response))
+        object.__setattr__(self, "_by_source", by_source)
+        object.__setattr__(self, "_by_operation", by_operation)
+
+    def asked(self, step: str) -> list[Exchange]:
+        """Every exchange of a step, in order, answered or not."""
+        by_source: Mapping[str, list[Exchange]] = self.__dict__["_by_source"]
+        return by_source.get(step, [])
+
+    def answered(self, step: str) -> list[Answered]:
+        """The step's exchanges that got a response."""
+        return [Answered(one, one.response) for one in self.asked(step) if one.response]
+
+    def of(self, operations: str | Iterable[str], status: StatusSpec = "any") -> list[Answered]:
+        """Every answered exchange of the operations (`*` = all documented ones) whose status fits, in order."""
+        by_operation: Mapping[str, list[Answered]] = self.__dict__["_by_operation"]
+        names = [operations] if isinstance(operations, str) else list(operations)
+        chosen = by_operation if "*" in names else names
+        found = [one for name in chosen for one in by_operation.get(name, []) if fits(status, one.response.status)]
+        return sorted(found, key=lambda one: one.seq) if len(list(chosen)) > 1 else found
+
+    def why_missing(self, step: str) -> str:
+        """Why a step gave no usable answer, in words."""
+        if step in self.skipped:
+            return self.skipped[step]
+        asked = self.asked(step)
+        if not asked:
+            return self.skipped.get(step.split("/", maxsplit=1)[0], f"the step `{step}` was not asked")
+        last = asked[-1]
+        if last.response is None:
+            return f"`{step}` got no answer: {last.error}"
+        if last.response.status == TOO_MANY:
+            return f"`{step}` was rate limited"
+        return f"`{step}` answered {last.response.status}"
+
+
+def fits(spec: StatusSpec, status: int) -> bool:
+    """Whether a status matches a specification."""
+    if isinstance(spec, int):
+        return status == spec
+    if isinstance(spec, str):
+        if spec == "any":
+            return True
+        if spec.startswith("not-"):
+            return not fits(spec.removeprefix("not-"), status)
+        return spec.lower().endswith("xx") and spec[0] == str(status)[0]
+    return any(fits(one, status) for one in spec)
+
+
+def spoken(spec: StatusSpec) -> str:
+    """A status specification in words."""
+    if isinstance(spec, Sequence) and not isinstance(spec, str):
+        return " or ".join(spoken(one) for one in spec)
+    return str(spec).replace("not-5xx", "any status but 5xx")

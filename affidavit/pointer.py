@@ -1,0 +1,98 @@
+"""JSON Pointer (RFC 6901) with two additions used throughout the provider files.
+
+`*` stands for every item of an array or member of an object, and `[key=value]` for the first item of an array
+whose member `key` equals `value` (`[key=a|b]` for any of several).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from affidavit.exchange import ABSENT
+
+Located = tuple[str, Any]
+"""A concrete pointer and the value there, ABSENT when its parent exists and the value does not."""
+
+
+def tokens(pointer: str) -> list[str]:
+    """Split a pointer into its unescaped reference tokens; '' is the whole document."""
+    if not pointer:
+        return []
+    if not pointer.startswith("/"):
+        message = f"{pointer!r} is not a JSON Pointer: it must be empty or start with '/'"
+        raise ValueError(message)
+    return [token.replace("~1", "/").replace("~0", "~") for token in pointer[1:].split("/")]
+
+
+def join(base: str, token: str | int) -> str:
+    """Append one token, escaped, to a pointer."""
+    return base + "/" + str(token).replace("~", "~0").replace("/", "~1")
+
+
+def locate(document: Any, pointer: str) -> Iterator[Located]:  # noqa: ANN401 - any JSON value
+    """Every place the pointer names, with its value.
+
+    A last member that is missing is given as ABSENT; where a container on the way is missing, or an array under `*`
+    is empty, nothing is given: there the question does not arise.
+    """
+    return _walk(document, tokens(pointer), "")
+
+
+def first(document: Any, pointer: str) -> Any:  # noqa: ANN401 - any JSON value
+    """The first value the pointer names, or ABSENT."""
+    return next((value for _, value in locate(document, pointer)), ABSENT)
+
+
+def values(document: Any, pointer: str) -> list[Any]:  # noqa: ANN401 - any JSON value
+    """All present values the pointer names."""
+    return [value for _, value in locate(document, pointer) if value is not ABSENT]
+
+
+def _walk(node: Any, rest: list[str], at: str) -> Iterator[Located]:  # noqa: ANN401 - any JSON value
+    if not rest:
+        yield at, node
+        return
+    token, tail = rest[0], rest[1:]
+    if token == "*":
+        for key, child in _children(node):
+            yield from _walk(child, tail, join(at, key))
+    elif token.startswith("[") and token.endswith("]"):
+        for key, child in _selected(node, token[1:-1]):
+            yield from _walk(child, tail, join(at, key))
+            return
+    else:
+        yield from _member(node, token, tail, at)
+
+
+def _member(node: Any, token: str, tail: list[str], at: str) -> Iterator[Located]:  # noqa: ANN401 - any JSON value
+    child = _step(node, token)
+    if child is not ABSENT:
+        yield from _walk(child, tail, join(at, token))
+    elif not tail and isinstance(node, dict):
+        yield join(at, token), ABSENT
+
+
+def _step(node: Any, token: str) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(node, dict):
+        return node.get(token, ABSENT)
+    if isinstance(node, list) and token.isdecimal() and int(token) < len(node):
+        return node[int(token)]
+    return ABSENT
+
+
+def _children(node: Any) -> list[tuple[str | int, Any]]:  # noqa: ANN401 - any JSON value
+    if isinstance(node, dict):
+        return list(node.items())
+    if isinstance(node, list):
+        return list(enumerate(node))
+    return []
+
+
+def _selected(node: Any, condition: str) -> Iterator[tuple[int, Any]]:  # noqa: ANN401 - any JSON value
+    key, _, wanted = condition.partition("=")
+    accepted = wanted.split("|")
+    if isinstance(node, list):
+        for index, item in enumerate(node):
+            if isinstance(item, dict) and str(item.get(key)) in accepted:
+                yield index, item

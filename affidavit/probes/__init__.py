@@ -1,0 +1,1 @@
+"""Probes: short conversations, written as data in `openapi/<provider>/probes.yaml`, that produce evidence."""

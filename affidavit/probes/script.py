@@ -1,0 +1,270 @@
+"""Probe scripts as typed rows: what `probes.yaml` says, checked for form.
+
+Reading is strict: an unknown key, a name used twice or a step without an action is a ValueError whose text names the
+probe, the step and what was expected. Nothing is sent from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from affidavit.template import variables_used
+
+NEEDS = frozenset({"control", "receiver", "virtual-time"})
+BUILT_IN = frozenset({"recipient", "unique", "receiver_url", "value", "index", "key"})
+_PROBE_KEYS = frozenset({"id", "about", "after", "needs", "last", "steps"})
+_CALL_KEYS = frozenset(
+    "id call key authorization path raw_path query headers body raw_body expect each save repeat walk together".split()  # noqa: SIM905 - reads as the documented list
+)
+_REPEAT_KEYS = frozenset({"times", "every", "until", "unpaced"})
+
+
+@dataclass(frozen=True)
+class Until:
+    """When a repeated step may stop."""
+
+    at: str | None = None
+    accepted: tuple[Any, ...] = ()
+    status: int | None = None
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """Ask again, up to `times`, waiting `every` seconds between."""
+
+    times: int
+    every: float = 0.0
+    until: Until | None = None
+    unpaced: bool = False
+    """True for the one place where the limit is met on purpose."""
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Follow a page parameter from 1 until an empty page."""
+
+    parameter: str
+    pages: int
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, or several that share a reference."""
+
+    id: str
+    operation: str
+    role: str
+    expect: tuple[int, ...]
+    authorization: str | None
+    path: Mapping[str, Any]
+    raw_path: str | None
+    query: Mapping[str, Any]
+    headers: Mapping[str, Any]
+    body: Any
+    has_body: bool
+    raw_body: str | None
+    each: tuple[Mapping[str, Any], ...]
+    save: Mapping[str, str]
+    repeat: Repeat | None
+    walk: Walk | None
+    together: int
+
+    @property
+    def requests(self) -> int:
+        """The most requests this step can cost."""
+        times = self.repeat.times if self.repeat else self.walk.pages if self.walk else self.together
+        return max(1, len(self.each)) * times
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Let time pass on the run's clock."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Control:
+    """Ask the embedded sandbox to do what no provider's API can."""
+
+    action: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Program:
+    """Tell the webhook receiver how to answer the next deliveries."""
+
+    answers: tuple[int | str, ...]
+
+
+Step = Call | Wait | Control | Program
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A conversation that produces the evidence for some claims."""
+
+    id: str
+    about: str
+    after: tuple[str, ...]
+    needs: frozenset[str]
+    last: bool
+    steps: tuple[Step, ...]
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The steps that send something."""
+        return tuple(step for step in self.steps if isinstance(step, Call))
+
+    @property
+    def requests(self) -> int:
+        """The most requests the whole probe can cost."""
+        return sum(call.requests for call in self.calls)
+
+
+@dataclass(frozen=True)
+class Script:
+    """All probes of a provider, in the order written, with the bodies they share."""
+
+    bodies: Mapping[str, Any]
+    probes: Mapping[str, Probe]
+
+
+def read_script(data: Mapping[str, Any], operations: Sequence[str], roles: Sequence[str]) -> Script:
+    """Check and type a parsed `probes.yaml`. Raises ValueError."""
+    _only(data, {"provider", "bodies", "probes"}, "probes.yaml")
+    probes: dict[str, Probe] = {}
+    for item in data.get("probes", []):
+        probe = _probe(item)
+        if probe.id in probes:
+            raise ValueError(f"probe {probe.id!r} is there twice: give each probe its own id")
+        probes[probe.id] = probe
+    for probe in probes.values():
+        _check_names(probe, probes, data.get("bodies", {}), operations, roles)
+    return Script(data.get("bodies", {}), probes)
+
+
+def _probe(item: Mapping[str, Any]) -> Probe:
+    where = f"probe {item.get('id')!r}"
+    _only(item, _PROBE_KEYS, where)
+    steps = tuple(_step(step, where) for step in item["steps"])
+    names = [step.id for step in steps if isinstance(step, Call)]
+    doubled = {name for name in names if names.count(name) > 1}
+    if doubled:
+        raise ValueError(f"{where}: step ids {sorted(doubled)} are there twice")
+    needs = frozenset(item.get("needs", ()))
+    if needs - NEEDS:
+        raise ValueError(f"{where}: needs {sorted(needs - NEEDS)}, expected some of {sorted(NEEDS)}")
+    return Probe(
+        item["id"], item.get("about", ""), tuple(item.get("after", ())), needs, bool(item.get("last", False)), steps
+    )
+
+
+def _step(item: Mapping[str, Any], where: str) -> Step:
+    if "call" in item:
+        return _call(item, f"{where}, step {item.get('id')!r}")
+    if set(item) == {"wait"}:
+        return Wait(float(item["wait"]))
+    if set(item) == {"control"}:
+        _only(item["control"], {"action", "with"}, f"{where}, control")
+        return Control(item["control"]["action"], item["control"].get("with", {}))
+    if set(item) == {"receiver"}:
+        return Program(tuple(item["receiver"]))
+    raise ValueError(f"{where}: step {dict(item)!r} has none of call, wait, control, receiver")
+
+
+def _call(item: Mapping[str, Any], where: str) -> Call:
+    _only(item, _CALL_KEYS, where)
+    if "expect" not in item:
+        raise ValueError(f"{where}: says no `expect`; name the status the documents promise here")
+    expect = item["expect"]
+    return Call(
+        id=item["id"],
+        operation=item["call"],
+        role=str(item.get("key", "main")),
+        expect=tuple(expect) if isinstance(expect, list) else (int(expect),),
+        authorization=item.get("authorization"),
+        path=item.get("path", {}),
+        raw_path=item.get("raw_path"),
+        query=item.get("query", {}),
+        headers=item.get("headers", {}),
+        body=item.get("body"),
+        has_body="body" in item,
+        raw_body=item.get("raw_body"),
+        each=_each(item.get("each", {}), where),
+        save=item.get("save", {}),
+        repeat=_repeat(item["repeat"], where) if "repeat" in item else None,
+        walk=Walk(item["walk"]["parameter"], int(item["walk"]["pages"])) if "walk" in item else None,
+        together=int(item.get("together", 1)),
+    )
+
+
+def _each(columns: Mapping[str, Sequence[Any]], where: str) -> tuple[Mapping[str, Any], ...]:
+    lengths = {len(values) for values in columns.values()}
+    if len(lengths) > 1:
+        raise ValueError(f"{where}: the lists under `each` have different lengths {sorted(lengths)}")
+    rows = zip(*columns.values(), strict=True)
+    return tuple(dict(zip(columns, row, strict=True)) for row in rows)
+
+
+def _repeat(item: Mapping[str, Any], where: str) -> Repeat:
+    _only(item, _REPEAT_KEYS, f"{where}, repeat")
+    until = item.get("until")
+    if until is None:
+        return Repeat(int(item["times"]), float(item.get("every", 0)), None, bool(item.get("unpaced", False)))
+    _only(until, {"at", "in", "status"}, f"{where}, until")
+    stop = Until(until.get("at"), tuple(until.get("in", ())), until.get("status"))
+    return Repeat(int(item["times"]), float(item.get("every", 0)), stop, bool(item.get("unpaced", False)))
+
+
+def _check_names(
+    probe: Probe,
+    probes: Mapping[str, Probe],
+    bodies: Mapping[str, Any],
+    operations: Sequence[str],
+    roles: Sequence[str],
+) -> None:
+    for name in probe.after:
+        if name not in probes:
+            raise ValueError(f"probe {probe.id!r} comes after {name!r}, which is no probe of this file")
+    known = set(BUILT_IN) | _saved_before(probe, probes)
+    for call in probe.calls:
+        where = f"probe {probe.id!r}, step {call.id!r}"
+        if call.operation not in operations:
+            raise ValueError(f"{where}: calls {call.operation!r}, which openapi.yaml does not have")
+        if call.role not in {*roles, "none"}:
+            raise ValueError(f"{where}: key {call.role!r} is no role of profile.toml")
+        unknown = _used(call, bodies) - known - {name for row in call.each for name in row}
+        if unknown:
+            raise ValueError(f"{where}: uses {sorted(unknown)}, which nothing before it saves")
+        known |= set(call.save)
+
+
+def _saved_before(probe: Probe, probes: Mapping[str, Probe]) -> set[str]:
+    saved: set[str] = set()
+    for name in probe.after:
+        earlier = probes[name]
+        saved |= _saved_before(earlier, probes)
+        saved |= {variable for call in earlier.calls for variable in call.save}
+    return saved
+
+
+def _used(call: Call, bodies: Mapping[str, Any]) -> set[str]:
+    body = call.body
+    if isinstance(body, Mapping) and "$like" in body:
+        base = bodies.get(body["$like"])
+        if base is None:
+            raise ValueError(f"step {call.id!r}: no body {body['$like']!r} under `bodies`")
+        kept = {name: value for name, value in base.items() if name not in body.get("without", ())}
+        body = {**kept, **body.get("with", {})}
+    parts = (call.path, call.raw_path, call.query, call.headers, body, call.raw_body, call.authorization)
+    return set().union(*(variables_used(part) for part in parts))
+
+
+def _only(item: Mapping[str, Any], known: set[str] | frozenset[str], where: str) -> None:
+    unknown = set(item) - known
+    if unknown:
+        raise ValueError(f"{where}: unknown {sorted(unknown)}; known are {sorted(known)}")
