@@ -28,7 +28,7 @@ def ordered_times(case: Case) -> Judgement:
                 continue
             judged.append(one)
             for (before, earlier), (after, later) in itertools.pairwise(known):
-                if later < earlier:
+                if later < earlier - case.param("tolerance", 0):
                     expected = f"{after} not before {before}"
                     got = f"{shown(first(owner, after))} before {shown(first(owner, before))}"
                     findings.append(case.finding(expected, got, one, after))
@@ -99,7 +99,7 @@ def timeline(case: Case) -> Judgement:
     rule = case.param("rule")
     judged: list[Answered] = []
     findings: list[Finding] = []
-    for one in case.anywhere():
+    for one in case.evidence.of(case.param("operation"), "2xx"):
         for owner in _owners(one, case.param("at").rpartition("/")[0]):
             entries = first(owner, "/" + case.param("at").rpartition("/")[2])
             if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
@@ -118,6 +118,8 @@ def _timeline_break(case: Case, rule: str, owner: Any, entries: list[Any]) -> tu
     states = [entry.get("status") for entry in entries]
     if rule == "last-is-status":
         status = first(owner, case.profile.messages.status)
+        if status in case.param("except", ()):
+            return None
         return () if equal(states[-1], status) else (f"the last entry to be {shown(status)}", shown(states[-1]))
     if rule == "starts-with":
         accepted = case.param("in")
@@ -130,16 +132,13 @@ def _timeline_break(case: Case, rule: str, owner: Any, entries: list[Any]) -> tu
 
 def _agreement(case: Case, owner: Any, entries: list[Any]) -> tuple[str, str] | tuple[()] | None:  # noqa: ANN401 - JSON
     """Whether the entry of a status carries the same instant as the message's own field."""
-    compared = False
-    for status, pointer in case.param("fields").items():
-        field = moment(first(owner, pointer))
-        entry = next((entry for entry in reversed(entries) if entry.get("status") == status), None)
-        if field is None or entry is None or moment(entry.get("at")) is None:
-            continue
-        compared = True
-        if moment(entry.get("at")) != field:
-            return (f"{status} at {shown(first(owner, pointer))}, as {pointer} says", shown(entry.get("at")))
-    return () if compared else None
+    status, pointer = case.param("status"), case.param("field")
+    told = moment(first(owner, pointer))
+    entry = next((entry for entry in reversed(entries) if entry.get("status") == status), None)
+    at = moment(entry.get("at")) if entry else None
+    if told is None or entry is None or at is None:
+        return None
+    return () if at == told else (f"{status} at {shown(first(owner, pointer))}, as {pointer} says", shown(entry["at"]))
 
 
 def _messages(case: Case) -> Iterator[tuple[Answered, Any]]:

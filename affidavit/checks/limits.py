@@ -260,3 +260,49 @@ def _header(name: str | None, one: Answered) -> int | None:
 
 def _why(case: Case) -> str:
     return next((case.evidence.why_missing(step) for step in case.steps()), "no burst was sent")
+
+
+def limit_met(case: Case) -> Judgement:
+    """A burst under a known plan is stopped where the plan says."""
+    judged: list[Answered] = []
+    findings: list[Finding] = []
+    requests = case.param("requests")
+    for step in case.steps():
+        answers = case.evidence.answered(step)
+        if not answers or not _on_plan(case, answers):
+            continue
+        refused = [one for one in answers if one.response.status == TOO_MANY]
+        if not refused and len(answers) <= requests:
+            continue
+        judged += answers
+        announced = _announced(case, answers)
+        if announced is not None and announced != requests:
+            findings.append(case.finding(f"a limit of {requests}", f"{announced} announced", answers[-1:]))
+        if not refused:
+            findings.append(
+                case.finding(f"429 after {requests} requests", f"{len(answers)} requests, no 429", answers[-1:])
+            )
+        else:
+            findings += _too_early(case, step, answers, refused[0], requests)
+    return judgement(judged, findings, _why(case))
+
+
+def limit_by_plan(case: Case) -> Judgement:
+    """The announced limit is that of the plan the account says it is on."""
+    judged: list[Answered] = []
+    findings: list[Finding] = []
+    for one in case.evidence.of(case.param("operation"), "2xx"):
+        wanted = case.param("limits").get(first(one.response.json, case.param("at")))
+        announced = _header(case.profile.rate_limit.limit_header, one)
+        if wanted is None or announced is None:
+            continue
+        judged.append(one)
+        if announced != wanted:
+            findings.append(case.finding(f"a limit of {wanted}", f"{announced}", one))
+    return judgement(judged, findings, "no answer told both the plan and the limit")
+
+
+def _on_plan(case: Case, answers: list[Answered]) -> bool:
+    if "at" not in case.params:
+        return True
+    return any(first(one.response.json, case.param("at")) == case.param("equals") for one in answers)

@@ -64,6 +64,8 @@ def distinct(case: Case) -> Judgement:
     for step in case.steps():
         pages = case.good(step)
         listing = case.profile.listings[case.call(step).operation]
+        if len({shown(_total(listing, one)) for one in pages}) > 1:
+            continue  # others are sending: pages shift under the walk
         seen: dict[Any, Answered] = {}
         for one in pages:
             judged.append(one)
@@ -119,8 +121,34 @@ def items(case: Case) -> Judgement:
             count += sum(equal(first(item, where["at"]), wanted) for item in items_of(listing, one))
     expected, fine = _count_rule(case, count)
     what = f"{expected} with {where['at']} {shown(wanted)}"
-    findings = [] if fine else [case.finding(what, f"{count}", judged)]
+    findings = [case.finding(what, f"{count}", judged)] if judged and not fine else []
     return judgement(judged, findings, case.why(*case.steps()))
+
+
+def item_count(case: Case) -> Judgement:
+    """How many items each list answer of the steps holds."""
+    judged: list[Answered] = []
+    findings: list[Finding] = []
+    for step in case.steps():
+        listing = case.profile.listings[case.call(step).operation]
+        for one in case.good(step):
+            if not _has_array(one):
+                continue
+            judged.append(one)
+            count, most = len(items_of(listing, one)), case.param("at_most")
+            fine = count <= most if most is not None else count == case.param("count")
+            expected = f"at most {most} items" if most is not None else f"{case.param('count')} items"
+            if not fine:
+                findings.append(case.finding(expected, f"{count} items", one))
+    return judgement(judged, findings, case.why(*case.steps()))
+
+
+def _has_array(one: Answered) -> bool:
+    """Whether the body holds a list of items, or only empty arrays: then there are none."""
+    arrays = [
+        value for at in ("", "/*", "/*/*") for _, value in locate(one.response.json, at) if isinstance(value, list)
+    ]
+    return bool(arrays)
 
 
 def items_of(listing: Listing, one: Answered) -> list[Any]:
@@ -233,7 +261,12 @@ def _next_page(listing: Listing, one: Answered, other: Answered) -> bool:
     )
     consecutive = before is not None and after == before + 1
     same_walk = one.exchange.source == other.exchange.source and one.exchange.role == other.exchange.role
-    return consecutive and same_walk and rest_before == rest_after
+    return consecutive and same_walk and rest_before == rest_after and _total(listing, one) == _total(listing, other)
+
+
+def _total(listing: Listing, one: Answered) -> Any:  # noqa: ANN401 - any JSON value
+    """The announced total; when it changes between two pages, others are sending and pages shift."""
+    return first(one.response.json, listing.total) if listing.total else None
 
 
 def _gaps(case: Case, listing: Listing, pages: list[Answered], seen: int) -> list[Finding]:
@@ -264,6 +297,8 @@ def _read(case: Case, text: str) -> Any:  # noqa: ANN401 - any JSON value
 def _count_rule(case: Case, count: int) -> tuple[str, bool]:
     if case.param("none"):
         return "no item", count == 0
+    if "at_most" in case.params:
+        return f"at most {case.param('at_most')} items", count <= case.param("at_most")
     if "at_least" in case.params:
         return f"at least {case.param('at_least')} items", count >= case.param("at_least")
     return f"{case.param('count', 1)} item(s)", count == case.param("count", 1)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from affidavit.checks.answers import answers
 from affidavit.checks.case import (
     ABSENT,
     Answered,
@@ -20,6 +22,8 @@ from affidavit.checks.case import (
     shown,
     undecided,
 )
+from affidavit.checks.fields import value
+from affidavit.checks.lists import item_count
 from affidavit.finding import Finding, Judgement
 from affidavit.pointer import first, values
 
@@ -211,3 +215,33 @@ def _plain(value: float) -> str:
 
 def _pointer(where: Place) -> str:
     return where.argument if where.part == "response" and "*" not in where.argument else ""
+
+
+def same_moment(case: Case) -> Judgement:
+    """Two instants are at most so many seconds apart."""
+    left, right = place(case.param("left")), place(case.param("right"))
+    judged: list[Answered] = []
+    findings: list[Finding] = []
+    for (one, told), (other, wanted) in _pairs(case, left, right):
+        at, expected = moment(told), moment(wanted)
+        if at is None or expected is None:
+            continue
+        judged.append(one)
+        if abs(at - expected) > case.param("within"):
+            findings.append(
+                case.finding(f"within {case.param('within')} s of {shown(wanted)}", shown(told), [other, one])
+            )
+    return judgement(judged, findings, case.why(left.step, right.step))
+
+
+def unless_simulated(case: Case) -> Judgement:
+    """A rule for real sends: a simulated one may show that it is kept, but never that it is broken."""
+    function = {"answers": answers, "value": value, "item-count": item_count}[case.param("of")]
+    outer = {"of", "step", "simulated"}
+    inner = {name: given for name, given in case.params.items() if name not in outer}
+    strict = function(replace(case, params={**inner, "step": case.param("step")}))
+    simulated = function(replace(case, params={**inner, "step": case.param("simulated")}))
+    failed = {seq for finding in simulated.findings for seq in finding.exchanges}
+    judged = strict.judged + tuple(seq for seq in simulated.judged if seq not in failed)
+    missing = "only a simulated send was made, and what it shows is not documented (G-19)"
+    return judgement(judged, strict.findings, missing if simulated.judged else strict.missing)

@@ -14,7 +14,7 @@ from affidavit.checks.case import Case, place
 from affidavit.finding import Judgement
 
 PLACES = frozenset({"left", "right", "before", "after", "message", "place", "as"})
-STEPS = frozenset({"step", "other", "first", "again"})
+STEPS = frozenset({"step", "other", "first", "again", "simulated"})
 
 
 @dataclass(frozen=True)
@@ -87,18 +87,23 @@ CHECKS: Mapping[str, Check] = {
     "sums": _row(relations.sums, "operation status total parts"),
     "ratio": _row(relations.ratio, "operation status value of over", "decimals"),
     "replayed": _row(relations.replayed, "first again"),
+    "same-moment": _row(relations.same_moment, "left right within"),
+    "unless-simulated": _row(
+        relations.unless_simulated, "of step simulated", "status at equals in matches schema is count at_most"
+    ),
     # lists
     "page": _row(lists.page, "operation rule"),
     "order": _row(lists.order, "operation at", "direction"),
     "distinct": _row(lists.distinct, "step"),
     "filtered": _row(lists.filtered, "operation parameter at", "step as"),
-    "items": _row(lists.items, "step where", "", "count at_least none"),
+    "items": _row(lists.items, "step where", "", "count at_least none at_most"),
+    "item-count": _row(lists.item_count, "step", "", "count at_most"),
     # how a message moves
-    "ordered-times": _row(lifecycle.ordered_times, "operation status at", "in"),
+    "ordered-times": _row(lifecycle.ordered_times, "operation status at", "in tolerance"),
     "times-agree": _row(lifecycle.times_agree, "field"),
     "transitions": _row(lifecycle.transitions, "", "only_from"),
     "reaches": _row(lifecycle.reaches, "step status"),
-    "timeline": _row(lifecycle.timeline, "operation status at rule", "in fields"),
+    "timeline": _row(lifecycle.timeline, "operation at rule", "status in field except"),
     # rate limits
     "remaining-falls": _row(limits.remaining_falls),
     "reset-ahead": _row(limits.reset_ahead),
@@ -106,10 +111,12 @@ CHECKS: Mapping[str, Check] = {
     "limited": _row(limits.limited, "step", "requests"),
     "retry-after": _row(limits.retry_after, "rule", "step"),
     "own-budget": _row(limits.own_budget, "step other"),
+    "limit-met": _row(limits.limit_met, "step requests", "at equals"),
+    "limit-by-plan": _row(limits.limit_by_plan, "operation at limits"),
     # outgoing webhooks
     "deliveries": _row(webhooks.deliveries, "message", "each", "statuses none no_others"),
     "delivery-field": _row(webhooks.delivery_field, "at", "schema required webhook"),
-    "delivery-header": _row(webhooks.delivery_header, "name starts"),
+    "delivery-request": _row(webhooks.delivery_request, "", "", "method content-type"),
     "delivery-same": _row(webhooks.delivery_same, "message at place", "status"),
     "delivery-attempts": _row(webhooks.delivery_attempts, "message status attempts"),
 }

@@ -59,14 +59,17 @@ def delivery_field(case: Case) -> Judgement:
     return _judged(judged, findings)
 
 
-def delivery_header(case: Case) -> Judgement:
-    """A header (or the method) of every delivery is as documented."""
+def delivery_request(case: Case) -> Judgement:
+    """Method and media type of every delivery."""
     judged = list(case.evidence.deliveries)
     findings = []
     for one in judged:
-        got = one.request.method if case.param("name") == "method" else one.request.header(case.param("name"))
-        if not (got or "").lower().startswith(str(case.param("starts")).lower()):
-            findings.append(_finding(case, f"{case.param('name')} {case.param('starts')}", shown(got or ""), [one]))
+        told = {"method": one.request.method, "content-type": (one.request.header("Content-Type") or "").split(";")[0]}
+        findings += [
+            _finding(case, f"{name} {case.param(name)}", shown(got), [one])
+            for name, got in told.items()
+            if name in case.params and got.strip().lower() != str(case.param(name)).lower()
+        ]
     return _judged(judged, findings)
 
 

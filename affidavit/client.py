@@ -1,0 +1,211 @@
+"""The one way out: every request to a target passes here.
+
+    safety -> budget -> pacing -> send -> redact -> record
+
+Whoever asks (a probe, a property test, the prober) gets the raw answer back; the record holds only the redacted one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Lock
+
+import httpx
+
+from affidavit.clock import Clock
+from affidavit.errors import IncompleteError, TargetError
+from affidavit.exchange import Exchange, Request, Response
+from affidavit.openapi_document import OpenApiDocument
+from affidavit.pointer import first
+from affidavit.probes.flow import Refused, Send
+from affidavit.profile import RateLimit
+from affidavit.recorder import Recorder
+from affidavit.redaction import Redactor
+from affidavit.safety import Policy, refusal
+
+TOO_MANY = 429
+MOST_WAITS = 2
+LONGEST_WAIT_SECONDS = 900.0
+BODY_CAP = 1_000_000
+TIMEOUT_SECONDS = 30.0
+USER_AGENT = "affidavit"
+
+
+class BudgetSpentError(IncompleteError):
+    """The hard count of requests is used up."""
+
+
+@dataclass
+class Client:
+    """Sends to one target."""
+
+    provider: str
+    base: str
+    openapi: OpenApiDocument
+    limit: RateLimit
+    keys: Mapping[str, str]
+    policy: Policy
+    clock: Clock
+    recorder: Recorder
+    redactor: Redactor
+    budget: int | None = None
+    sent: int = 0
+    exchanges: list[Exchange] = field(default_factory=list)
+    _resume: dict[str | None, float] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        """Open the connection pool: no redirects with credentials, no settings from the environment."""
+        self._http = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
+        self._roles = {key: role for role, key in self.keys.items()}
+
+    def close(self) -> None:
+        """Close the connection pool."""
+        self._http.close()
+
+    def send(self, send: Send) -> list[Response | Refused | None]:
+        """Send a request `times` times at once; one answer each."""
+        if send.times == 1:
+            return [self.one(send)]
+        with ThreadPoolExecutor(send.times) as pool:
+            return list(pool.map(self.one, [send] * send.times))
+
+    def one(self, send: Send) -> Response | Refused | None:
+        """Send one request, waiting out 429s when paced. The raw answer, or why there is none."""
+        why = self._refusal(send)
+        if why:
+            self.recorder.skip(send.source, why)
+            return Refused(why)
+        for turn in range(MOST_WAITS + 1):
+            if send.paced:
+                self._pace(send.role)
+            answer = self._exchange(send)
+            if answer is None or answer.status != TOO_MANY or not send.paced or turn == MOST_WAITS:
+                return answer
+        return None
+
+    def _refusal(self, send: Send) -> str:
+        authorization = next((value for name, value in send.headers if name.lower() == "authorization"), "")
+        try:
+            body = json.loads(send.body) if send.body else None
+        except ValueError:
+            body = None
+        operation = self.openapi.match(send.method, send.path) or self.openapi.operations.get(send.operation)
+        return refusal(self.policy, operation, send.method, authorization.partition(" ")[2], send.role, body)
+
+    def _pace(self, role: str | None) -> None:
+        wait = self._resume.get(role, 0.0) - self.clock.now()
+        if wait > 0:
+            self.clock.sleep(min(wait, LONGEST_WAIT_SECONDS))
+
+    def _exchange(self, send: Send) -> Response | None:
+        with self._lock:
+            if self.budget is not None and self.sent >= self.budget:
+                raise BudgetSpentError(f"the budget of {self.budget} requests is spent")
+            self.sent += 1
+        at, started = self.clock.now(), self.clock.monotonic()
+        request = self._http.build_request(
+            send.method,
+            self.base.rstrip("/") + send.path,
+            params=list(send.query) or None,
+            headers=[("User-Agent", USER_AGENT), *send.headers],
+            content=send.body.encode("utf-8", "surrogatepass") if send.body is not None else None,
+        )
+        answer, error = self._receive(request)
+        elapsed = self.clock.monotonic() - started
+        self._note(send, request, answer, error, at, elapsed)
+        if answer is not None:
+            self._learn(send, answer)
+        return answer
+
+    def _receive(self, request: httpx.Request) -> tuple[Response | None, str | None]:
+        try:
+            answer = self._http.send(request, stream=True)
+            body = b""
+            for chunk in answer.iter_bytes():
+                body += chunk
+                if len(body) > BODY_CAP:
+                    break
+            answer.close()
+        except httpx.HTTPError as problem:
+            return None, f"{type(problem).__name__}: {problem}"
+        text = body[:BODY_CAP].decode("utf-8", "backslashreplace")
+        return Response(answer.status_code, tuple(answer.headers.multi_items()), text, len(body) > BODY_CAP), None
+
+    def _note(
+        self, send: Send, request: httpx.Request, answer: Response | None, error: str | None, at: float, elapsed: float
+    ) -> None:
+        hide = self.redactor.redact
+        asked = Request(
+            send.method,
+            hide(str(request.url)),
+            hide(send.path),
+            tuple((name, hide(value)) for name, value in send.query),
+            tuple((name, hide(value)) for name, value in send.headers),
+            hide(send.body) if send.body is not None else None,
+        )
+        got = answer and Response(
+            answer.status,
+            tuple((name, hide(value)) for name, value in answer.headers),
+            hide(answer.body),
+            answer.truncated,
+        )
+        operation = self.openapi.match(send.method, send.path)
+        with self._lock:
+            exchange = Exchange(
+                seq=len(self.exchanges) + 1,
+                provider=self.provider,
+                operation=operation.id if operation else None,
+                source=send.source,
+                role=send.role,
+                request=asked,
+                response=got,
+                error=hide(error) if error else None,
+                at=at,
+                elapsed=elapsed,
+            )
+            self.exchanges.append(exchange)
+            self.recorder.exchange(exchange)
+
+    def _learn(self, send: Send, answer: Response) -> None:
+        """Remember when the key may ask again, from Retry-After, its body form, or a spent Remaining."""
+        if answer.status == TOO_MANY:
+            self._resume[send.role] = self.clock.now() + self._wait(answer)
+        elif self.limit.remaining_header and answer.header(self.limit.remaining_header) == "0":
+            reset = answer.header(self.limit.reset_header or "") or ""
+            now = self._server_now(answer)
+            if reset.isdecimal() and now is not None:
+                ahead = min(max(0.0, float(reset) - now), self.limit.window_seconds)
+                self._resume[send.role] = self.clock.now() + ahead
+
+    def _wait(self, answer: Response) -> float:
+        header = answer.header("Retry-After")
+        if header is not None and header.strip().isdecimal():
+            return min(float(header), LONGEST_WAIT_SECONDS)
+        body = first(answer.json, self.limit.retry_after_body or "/retryAfter")
+        if isinstance(body, int | float) and not isinstance(body, bool) and body >= 0:
+            return min(float(body), LONGEST_WAIT_SECONDS)
+        return self.limit.window_seconds
+
+    def _server_now(self, answer: Response) -> float | None:
+        from email.utils import parsedate_to_datetime  # noqa: PLC0415 - used here alone
+
+        try:
+            return parsedate_to_datetime(answer.header("Date") or "").timestamp()
+        except (ValueError, TypeError):
+            return None
+
+
+def reachable(base: str, timeout: float = 5.0) -> None:
+    """Make sure something speaks HTTP there. Raises TargetError."""
+    try:
+        with httpx.Client(timeout=timeout, trust_env=False) as http:
+            http.get(base)
+    except (httpx.HTTPError, httpx.InvalidURL) as problem:
+        raise TargetError(
+            f"the target {base} does not answer HTTP ({type(problem).__name__}): "
+            "check the address with --target, or leave it out to use the embedded sandbox"
+        ) from problem

@@ -1,0 +1,62 @@
+"""Read a provider's files from disk."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from affidavit.catalog import Catalog, read_catalog
+from affidavit.errors import CatalogError, UsageError
+
+ROOT = Path(__file__).resolve().parent.parent
+OPENAPI = ROOT / "openapi"
+
+
+def providers(folder: Path = OPENAPI) -> list[str]:
+    """Names of all providers, in order."""
+    return sorted(path.parent.name for path in folder.glob("*/openapi.yaml"))
+
+
+def load_catalog(provider: str, folder: Path = OPENAPI) -> Catalog:
+    """Everything known of one provider. Raises UsageError for an unknown one, CatalogError for a bad file."""
+    if provider not in providers(folder):
+        raise UsageError(
+            f"unknown provider {provider!r}: expected one of {', '.join(providers(folder))}; "
+            "name one of them with --provider"
+        )
+    home = folder / provider
+    claims = home / "claims.yaml"
+    return read_catalog(
+        provider,
+        openapi=_yaml(home / "openapi.yaml"),
+        claims=_yaml(claims),
+        probes=_yaml(home / "probes.yaml"),
+        profile=_toml(home / "profile.toml"),
+        claim_lines=_lines(claims),
+    )
+
+
+def _yaml(path: Path) -> Any:  # noqa: ANN401 - any YAML value
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe loaders
+    except (OSError, yaml.YAMLError) as problem:
+        raise CatalogError(f"openapi/{path.parent.name}/{path.name} cannot be read: {problem}") from problem
+
+
+def _toml(path: Path) -> Any:  # noqa: ANN401 - any TOML value
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as problem:
+        raise CatalogError(f"openapi/{path.parent.name}/{path.name} cannot be read: {problem}") from problem
+
+
+def _lines(path: Path) -> dict[str, int]:
+    found = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        text = line.strip().removeprefix("- ").removeprefix("{")
+        if text.startswith("id:"):
+            found[text.removeprefix("id:").split(",")[0].strip()] = number
+    return found

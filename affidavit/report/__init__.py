@@ -1,0 +1,1 @@
+"""Reports: views over verdicts and the record."""

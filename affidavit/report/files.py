@@ -1,0 +1,46 @@
+"""`verdicts.json` and `junit.xml`: every claim, not only the broken ones."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from affidavit.catalog import Catalog
+from affidavit.finding import Verdict, VerdictKind
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def write_verdicts(path: Path, catalog: Catalog, verdicts: list[Verdict]) -> None:
+    """Every verdict with its claim, as JSON."""
+    rows = [
+        {"says": catalog.claims[one.claim].says, "at": catalog.claims[one.claim].place, **asdict(one)}
+        for one in verdicts
+    ]
+    path.write_text(json.dumps({"provider": catalog.provider, "verdicts": rows}, indent=1), encoding="utf-8")
+
+
+def write_junit(path: Path, catalog: Catalog, verdicts: list[Verdict]) -> None:
+    """One test case per claim: broken is a failure, undecided is skipped with its reason."""
+    suite = ET.Element("testsuite", name=f"affidavit.{catalog.provider}", tests=str(len(verdicts)))
+    for kind, name in ((VerdictKind.BROKEN, "failures"), (VerdictKind.UNDECIDED, "skipped")):
+        suite.set(name, str(sum(one.kind is kind for one in verdicts)))
+    for one in verdicts:
+        claim = catalog.claims[one.claim]
+        name = _clean(f"{claim.id} {claim.says}")
+        case = ET.SubElement(suite, "testcase", classname=f"{catalog.provider}.{claim.family}", name=name)
+        if one.kind is VerdictKind.BROKEN:
+            text = "\n".join(f"expected {f.expected}, got {f.got}" for f in one.findings)
+            ET.SubElement(case, "failure", message=_clean(f"{claim.place}")).text = _clean(text)
+        elif one.kind is VerdictKind.UNDECIDED:
+            ET.SubElement(case, "skipped", message=_clean(one.reason))
+        elif one.kind is VerdictKind.OBSERVED:
+            ET.SubElement(case, "system-out").text = _clean(f"observed: {one.reason}")
+    ET.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _clean(text: str) -> str:
+    return _NOT_XML.sub("\ufffd", text)

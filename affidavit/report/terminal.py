@@ -1,0 +1,61 @@
+"""The summary a tired engineer reads in ten seconds."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from affidavit.catalog import Catalog
+from affidavit.exchange import Exchange
+from affidavit.finding import Verdict, VerdictKind
+from affidavit.redaction import PLACEHOLDER
+from affidavit.run import Result
+
+MOST_REASONS = 8
+
+
+def show_summary(catalog: Catalog, result: Result, folder: Path) -> None:
+    """Counts, every broken claim with its proof, and why the rest is undecided."""
+    counts = Counter(one.kind for one in result.verdicts)
+    line = ", ".join(f"{counts[kind]} {kind.value}" for kind in VerdictKind)
+    click.echo(f"\n{catalog.profile.title}: {len(result.verdicts)} claims: {line}; {result.sent} requests")
+    for verdict in result.verdicts:
+        if verdict.kind is VerdictKind.BROKEN:
+            _show_broken(catalog, result, verdict)
+    reasons = Counter(one.reason for one in result.verdicts if one.kind is VerdictKind.UNDECIDED)
+    for reason, count in reasons.most_common(MOST_REASONS):
+        click.echo(f"  undecided {count:>3}: {_safe(reason)}")
+    click.echo(f"  files: {folder}/run.ndjson verdicts.json junit.xml")
+
+
+def _show_broken(catalog: Catalog, result: Result, verdict: Verdict) -> None:
+    claim = catalog.claims[verdict.claim]
+    often = f" ({verdict.reason})" if verdict.reason else ""
+    click.secho(f"  BROKEN {claim.id} {claim.says} [{claim.place}]{often}", fg="red")
+    for finding in verdict.findings[:3]:
+        click.echo(f"    expected {_safe(finding.expected)}")
+        click.echo(f"    got      {_safe(finding.got)}")
+        proof = next((one for one in result.evidence.exchanges if one.seq == finding.exchanges[-1]), None)
+        if proof:
+            click.echo(f"    {curl(catalog, proof)}")
+
+
+def curl(catalog: Catalog, exchange: Exchange) -> str:
+    """The request as a curl command, the key as a variable."""
+    parts = ["curl", "-sS", "-X", exchange.request.method, shlex.quote(exchange.request.url)]
+    for name, value in exchange.request.headers:
+        if name.lower() != "user-agent":
+            text = PLACEHOLDER.sub("$" + catalog.profile.key_env, value)
+            parts += ["-H", f'"{name}: {text}"' if text != value else shlex.quote(f"{name}: {value}")]
+    if exchange.request.body is not None:
+        parts += ["--data-raw", shlex.quote(exchange.request.body)]
+    return _safe(" ".join(parts), 600)
+
+
+def _safe(text: str, most: int = 300) -> str:
+    """Provider text without control characters, capped."""
+    shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+    return shown if len(shown) <= most else shown[:most] + "…"
