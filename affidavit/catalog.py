@@ -84,7 +84,7 @@ class Catalog:
     """Line of each claim in its file, for reports that point there."""
 
 
-def read_catalog(
+def read_catalog(  # noqa: PLR0913 - one argument per file
     provider: str,
     *,
     openapi: Mapping[str, Any],

@@ -33,7 +33,7 @@ def cli() -> None:
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of everything that varies.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
 @click.option("--allow", multiple=True, type=click.Choice(RISKS[2:]), help="Allow requests of this risk.")
-def run_command(  # noqa: PLR0913 - the options of a command line
+def run_command(  # noqa: PLR0913, PLR0917 - the options of a command line
     names: tuple[str, ...],
     target: str | None,
     keys_file: Path | None,

@@ -135,7 +135,7 @@ class Client:
         text = body[:BODY_CAP].decode("utf-8", "backslashreplace")
         return Response(answer.status_code, tuple(answer.headers.multi_items()), text, len(body) > BODY_CAP), None
 
-    def _note(
+    def _note(  # noqa: PLR0913, PLR0917 - the parts of one exchange
         self, send: Send, request: httpx.Request, answer: Response | None, error: str | None, at: float, elapsed: float
     ) -> None:
         hide = self.redactor.redact

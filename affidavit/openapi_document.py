@@ -123,7 +123,7 @@ class OpenApiDocument:
         return None
 
     def schemas_at(self, schema: str, at: str) -> list[str]:
-        """Pointers of every sub-schema that governs the value at `at` (with `*`) below the schema at pointer `schema`."""
+        """Pointers of every sub-schema that governs the value at `at` (with `*`) below the schema at `schema`."""
         reached = [schema]
         for token in tokens(at):
             reached = [below for one in reached for below in self._below(one, token)]
@@ -173,7 +173,7 @@ class OpenApiDocument:
                 yield from self._flat(join(join(pointer, keyword), index))
 
     def _below(self, schema: str, token: str) -> Iterator[str]:
-        is_item = token == "*" or token.isdecimal() or token.startswith("[")
+        is_item = token == "*" or token.isdecimal() or token.startswith("[")  # noqa: S105 - a reference token
         for pointer, node in self._flat(schema):
             if token in node.get("properties", {}):
                 yield join(pointer + "/properties", token)
@@ -191,7 +191,7 @@ def is_json(media_type: str | None) -> bool:
 
 def instant(value: Any) -> bool:  # noqa: ANN401 - any JSON value
     """Whether a value is an RFC 3339 date-time."""
-    return isinstance(value, str) and bool(_UTC_INSTANT.fullmatch(value)) and FORMATS.conforms(value, "date-time")
+    return isinstance(value, str) and bool(_UTC_INSTANT.fullmatch(value)) and bool(FORMATS.conforms(value, "date-time"))
 
 
 def _operations(document: Mapping[str, Any]) -> Iterator[Operation]:
@@ -224,7 +224,7 @@ def _schema_error(error: jsonschema.ValidationError) -> SchemaError:
     for token in error.absolute_path:
         at = join(at, token)
     if error.validator == "required":
-        missing = next((name for name in error.validator_value if error.message.startswith(repr(name))), "")
+        missing = next((name for name in list(error.validator_value or ()) if error.message.startswith(repr(name))), "")
         return SchemaError(join(at, missing), "present", "required")
     return SchemaError(at, _expectation(str(error.validator), error.validator_value), str(error.validator))
 

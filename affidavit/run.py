@@ -110,7 +110,7 @@ class _SandboxClock:
 
 
 class _Session:
-    def __init__(  # noqa: PLR0913 - the parts of a run, put together in one place
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of a run, put together in one place
         self,
         catalog: Catalog,
         settings: Settings,

@@ -40,7 +40,7 @@ class Policy:
     """Digits of further recipients that were named explicitly."""
 
 
-def refusal(policy: Policy, operation: Operation | None, method: str, key: str, role: str | None, body: Any) -> str:  # noqa: ANN401, PLR0913 - the whole request is what is judged
+def refusal(policy: Policy, operation: Operation | None, method: str, key: str, role: str | None, body: Any) -> str:  # noqa: ANN401, PLR0913, PLR0917 - the whole request is what is judged
     """Why the request must not leave, or ''."""
     if policy.embedded:
         return ""

@@ -54,8 +54,8 @@ def shape(case: Case) -> Judgement:
         if one.response.json is ABSENT:
             findings.append(case.finding("a JSON body", shown(one.response.body), one))
             continue
-        for error in case.openapi.errors(schema, _expanded(one.response.json)):
-            findings.append(_from_schema(case, one, error, ""))
+        errors = case.openapi.errors(schema, _expanded(one.response.json))
+        findings += [_from_schema(case, one, error, "") for error in errors]
     return judgement(judged, findings, "no such answer was seen")
 
 
@@ -219,7 +219,7 @@ def _value_findings(case: Case, one: Answered, pointer: str, got: Any) -> Iterat
         fine = any(equal(got, one) for one in params["in"])
         wrong = "" if fine else "one of " + ", ".join(map(shown, params["in"]))
     elif "matches" in params:
-        fine = isinstance(got, str) and re.fullmatch(params["matches"], got)
+        fine = isinstance(got, str) and re.fullmatch(params["matches"], got) is not None
         wrong = "" if fine else f"text matching {params['matches']}"
     elif "schema" in params:
         if got is ABSENT:

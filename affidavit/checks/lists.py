@@ -93,7 +93,7 @@ def filtered(case: Case) -> Judgement:
         asked = [value for name, value in one.exchange.request.query if name == parameter]
         if len(asked) != 1:
             continue
-        wanted = _reference(case, one, asked[0])
+        wanted = _reference(case, asked[0])
         found = items_of(listing, one)
         if wanted is ABSENT or not found:
             continue
@@ -281,7 +281,7 @@ def _gaps(case: Case, listing: Listing, pages: list[Answered], seen: int) -> lis
     return [case.finding(f"{total:g} items over all pages", f"{seen} items", pages, listing.total)]
 
 
-def _reference(case: Case, one: Answered, asked: str) -> Any:  # noqa: ANN401 - any JSON value
+def _reference(case: Case, asked: str) -> Any:  # noqa: ANN401 - any JSON value
     """What the items should show for a filter value: the value itself, or what another answer says it stands for."""
     if "as" not in case.params:
         return asked

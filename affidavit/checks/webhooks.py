@@ -25,9 +25,11 @@ def deliveries(case: Case) -> Judgement:
     findings: list[Finding] = []
     states = [str(first(one.request.json, STATUS)) for one in mine]
     each = case.param("each", 1)
-    for status in case.param("statuses", []):
-        if states.count(status) != each:
-            findings.append(_finding(case, f"{each} delivery for {status}", f"{states.count(status)}", mine))
+    findings += [
+        _finding(case, f"{each} delivery for {status}", f"{states.count(status)}", mine)
+        for status in case.param("statuses", [])
+        if states.count(status) != each
+    ]
     findings += [
         _finding(case, f"no delivery for {status}", f"{states.count(status)}", mine)
         for status in case.param("none", [])

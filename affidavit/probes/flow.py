@@ -203,7 +203,7 @@ def _longest_list(body: Any) -> int:  # noqa: ANN401 - any JSON value
     return max((len(items) for items in found if any(isinstance(item, dict) for item in items)), default=0)
 
 
-def _request(
+def _request(  # noqa: PLR0913 - a step and where it stands
     source: str,
     call: Call,
     scope: Scope,
