@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -74,7 +75,7 @@ def sandbox_command(names: tuple[str, ...], port: int | None, seed: int, keys_ou
     sys.exit(run_sandbox(chosen, ports, seed, keys_out, virtual=False))
 
 
-def _progress(provider: str):  # noqa: ANN202 - a callback
+def _progress(provider: str) -> Callable[[str, int, int], None]:
     def tell(probe: str, index: int, total: int) -> None:
         if sys.stderr.isatty():
             click.echo(f"\r\033[K{provider}: {index + 1}/{total} {probe}", nl=False, err=True)

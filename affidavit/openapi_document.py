@@ -63,7 +63,7 @@ class Operation:
     @property
     def needs_key(self) -> bool:
         """Whether the documents ask for an API key here."""
-        return self.data.get("security", None) != []
+        return bool(self.data.get("security") != [])
 
 
 class OpenApiDocument:
@@ -224,7 +224,8 @@ def _schema_error(error: jsonschema.ValidationError) -> SchemaError:
     for token in error.absolute_path:
         at = join(at, token)
     if error.validator == "required":
-        missing = next((name for name in list(error.validator_value or ()) if error.message.startswith(repr(name))), "")
+        names: Any = error.validator_value
+        missing = next((name for name in names if error.message.startswith(repr(name))), "")
         return SchemaError(join(at, missing), "present", "required")
     return SchemaError(at, _expectation(str(error.validator), error.validator_value), str(error.validator))
 

@@ -180,7 +180,7 @@ def _messages(table: Mapping[str, Any]) -> Messages:
 
 
 def _typed(kind: type[T], table: Mapping[str, Any], where: str) -> T:
-    _only(table, set(kind.__dataclass_fields__), where)  # type: ignore[attr-defined]
+    _only(table, set(kind.__dataclass_fields__), where)  # type: ignore[attr-defined]  # only dataclasses are read so
     return kind(**table)
 
 

@@ -14,7 +14,6 @@ from affidavit.clock import Clock, SystemClock, VirtualClock
 from affidavit.errors import UsageError
 from affidavit.evidence import Evidence
 from affidavit.exchange import Delivery, Request
-from affidavit.finding import Verdict
 from affidavit.probes.flow import Answerer, Pause, Routes, Send, Skip, Steer, play
 from affidavit.probes.script import Call, Probe
 from affidavit.receiver import Receiver
@@ -23,7 +22,7 @@ from affidavit.redaction import Redactor
 from affidavit.safety import Policy
 from affidavit.sandbox.server import SandboxServer
 from affidavit.template import Scope
-from affidavit.verdict import judge
+from affidavit.verdict import Result, judge
 
 START = 1_800_000_000.0
 """Where the embedded sandbox's clock begins; its own time, so that a run is the same every day."""
@@ -38,17 +37,6 @@ class Settings:
     keys: Mapping[str, str] | None = None
     budget: int | None = None
     allowed: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a run came to."""
-
-    verdicts: list[Verdict]
-    sent: int
-    evidence: Evidence
-    complete: bool
-    target: str
 
 
 def ordered(catalog: Catalog) -> list[Probe]:
@@ -203,7 +191,7 @@ class _Session:
         elif isinstance(ask, Steer) and self.server:
             self.server.control(ask.action, dict(ask.arguments))
         elif isinstance(ask, Answerer) and self.receiver:
-            self.receiver.program(list(ask.answers))
+            self.receiver.program(ask.answers)  # type: ignore[arg-type]  # the script knows only statuses and silent
         elif isinstance(ask, Skip):
             self._skip(ask.source, ask.reason)
         return None

@@ -8,6 +8,7 @@ finding with several proofs, so that "sometimes" shows as a rate.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from affidavit.catalog import Catalog, Claim
 from affidavit.checks.case import Case
@@ -16,6 +17,17 @@ from affidavit.evidence import Evidence
 from affidavit.finding import Finding, Judgement, Verdict, VerdictKind
 
 MOST_PROOFS = 5
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run came to."""
+
+    verdicts: list[Verdict]
+    sent: int
+    evidence: Evidence
+    complete: bool
+    target: str
 
 
 def judge(catalog: Catalog, evidence: Evidence) -> list[Verdict]:

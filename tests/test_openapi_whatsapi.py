@@ -45,7 +45,7 @@ def _pattern(
         yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
-Validator = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call] # as the stubs have it
+Validator = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]  # as the stubs have it
 
 
 def validator(*pointer: str) -> Any:  # noqa: ANN401 - `extend` returns a class that only exists at run time

@@ -114,7 +114,7 @@ def _of(case: Case, message: Any) -> list[Delivery]:  # noqa: ANN401 - text or A
     return [one for one in case.evidence.deliveries if equal(first(one.request.json, MESSAGE_ID), message)]
 
 
-def _field_findings(case: Case, one: Delivery, schema: str | None, pointer: str, value: Any) -> list[Finding]:  # noqa: ANN401
+def _field_findings(case: Case, one: Delivery, schema: str | None, pointer: str, value: Any) -> list[Finding]:  # noqa: ANN401 - any JSON value
     if value is ABSENT:
         required = case.param("required", bool(schema and case.openapi.requires(schema, case.param("at"))))
         return [_finding(case, f"{pointer} present", "absent", [one])] if required else []

@@ -12,7 +12,7 @@ from affidavit.catalog import Catalog
 from affidavit.exchange import Exchange
 from affidavit.finding import Verdict, VerdictKind
 from affidavit.redaction import PLACEHOLDER
-from affidavit.run import Result
+from affidavit.verdict import Result
 
 MOST_REASONS = 8
 

@@ -65,7 +65,7 @@ def test_a_wait_is_told_in_whole_seconds_rounded_up_and_at_least_one(now: float,
 
 @settings(deadline=None)
 @given(st.floats(0, 4e9), st.floats(0.5, 3600), st.booleans(), st.floats(0, 1))
-def test_a_refusal_tells_the_truth(start: float, seconds: float, aligned: bool, part: float) -> None:  # noqa: FBT001
+def test_a_refusal_tells_the_truth(start: float, seconds: float, aligned: bool, part: float) -> None:  # noqa: FBT001 - a parametrized case
     window = FixedWindow(limit=1, seconds=seconds, aligned=aligned)
     first = window.admit("a", start)
     now = start + part * (first.reset_at - start) * 0.999
