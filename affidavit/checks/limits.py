@@ -15,6 +15,7 @@ from affidavit.checks.case import ABSENT, Answered, Case, judgement, number, ser
 from affidavit.evidence import TOO_MANY
 from affidavit.finding import Finding, Judgement
 from affidavit.pointer import first
+from affidavit.redaction import PLACEHOLDER
 
 UNAUTHORIZED = 401
 ROUNDING_SECONDS = 1.0
@@ -228,12 +229,20 @@ def _announced(case: Case, answers: list[Answered]) -> int | None:
 
 
 def _by_key(case: Case) -> dict[str, list[Answered]]:
-    """Answers of each known key, in order; concurrent ones are left out, for their order is not known."""
+    """Answers of each known key, in order, however the key was sent: a lenient server may have counted it."""
     grouped: dict[str, list[Answered]] = defaultdict(list)
     for one in sorted(case.evidence.of("*"), key=lambda one: one.seq):
-        if one.exchange.role and one.response.status != UNAUTHORIZED:
-            grouped[one.exchange.role].append(one)
+        request = one.exchange.request
+        sent = " ".join(value for _, value in (*request.headers, *request.query))
+        for role in {one.exchange.role, *(found["name"] for found in PLACEHOLDER.finditer(sent))} - {None}:
+            grouped[str(role)].append(one)
     return grouped
+
+
+def _concurrent(case: Case) -> set[str]:
+    """Steps whose requests were sent at once: the order in which the server took them is not known."""
+    probes = case.script.probes.values()
+    return {f"{probe.id}/{call.id}" for probe in probes for call in probe.calls if call.together > 1}
 
 
 def _step(case: Case, before: Answered, after: Answered) -> int | None:
@@ -241,9 +250,13 @@ def _step(case: Case, before: Answered, after: Answered) -> int | None:
     limit = case.profile.rate_limit
     resets = [_header(limit.reset_header, one) for one in (before, after)]
     left = [_header(limit.remaining_header, one) for one in (before, after)]
-    together = after.exchange.at < before.exchange.at + before.exchange.elapsed
+    sources = {before.exchange.source, after.exchange.source}
+    overlap = after.exchange.at < before.exchange.at + before.exchange.elapsed
+    unordered = overlap or bool(sources & _concurrent(case))
+    unknown_key = UNAUTHORIZED in {before.response.status, after.response.status}
     if (
-        together
+        unordered
+        or unknown_key
         or None in left
         or resets[0] != resets[1]
         or not before.exchange.operation
