@@ -33,6 +33,7 @@ def cli() -> None:
 @click.option("--budget", type=click.IntRange(min=1), help="Most requests to send per provider.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of everything that varies.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
+@click.option("--examples", type=click.IntRange(min=0), default=15, show_default=True, help="Property tests per mode.")
 @click.option("--allow", multiple=True, type=click.Choice(RISKS[2:]), help="Allow requests of this risk.")
 def run_command(  # noqa: PLR0913, PLR0917 - the options of a command line
     names: tuple[str, ...],
@@ -41,6 +42,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - the options of a command line
     budget: int | None,
     seed: int,
     out: Path,
+    examples: int,
     allow: tuple[str, ...],
 ) -> None:
     """Hold providers to their documents and say how each claim stands."""
@@ -52,7 +54,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - the options of a command line
         catalog = load_catalog(name)
         keys = _keys(name, catalog.profile.key_env, keys_file)
         address = target or (catalog.profile.url if keys else None)
-        settings = Settings(seed, address, keys, budget, frozenset(allow))
+        settings = Settings(seed, address, keys, budget, frozenset(allow), examples)
         folder = out / name
         result = run(catalog, settings, folder, _progress(name))
         write_verdicts(folder / "verdicts.json", catalog, result.verdicts)

@@ -112,7 +112,7 @@ class Client:
             self.base.rstrip("/") + send.path,
             params=list(send.query) or None,
             headers=[("User-Agent", USER_AGENT), *send.headers],
-            content=send.body.encode("utf-8", "surrogatepass") if send.body is not None else None,
+            content=_bytes(send.body),
         )
         answer, error = self._receive(request)
         elapsed = self.clock.monotonic() - started
@@ -145,7 +145,7 @@ class Client:
             hide(send.path),
             tuple((name, hide(value)) for name, value in send.query),
             tuple((name, hide(value)) for name, value in send.headers),
-            hide(send.body) if send.body is not None else None,
+            hide(_text(send.body) or "") if send.body is not None else None,
         )
         got = answer and Response(
             answer.status,
@@ -197,6 +197,22 @@ class Client:
             return parsedate_to_datetime(answer.header("Date") or "").timestamp()
         except (ValueError, TypeError):
             return None
+
+
+def _bytes(body: str | None) -> bytes | None:
+    """The body's bytes; an escaped byte becomes itself again, a lone surrogate its three bytes."""
+    if body is None:
+        return None
+    try:
+        return body.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return body.encode("utf-8", "surrogatepass")
+
+
+def _text(body: str | None) -> str | None:
+    """The body as the record can hold it."""
+    raw = _bytes(body)
+    return None if raw is None else raw.decode("utf-8", "backslashreplace")
 
 
 def reachable(base: str, timeout: float = 5.0) -> None:

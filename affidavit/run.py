@@ -8,9 +8,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from affidavit.bridge import Properties
 from affidavit.catalog import Catalog
 from affidavit.client import BudgetSpentError, Client
 from affidavit.clock import Clock, SystemClock, VirtualClock
+from affidavit.documents import OPENAPI
 from affidavit.errors import UsageError
 from affidavit.evidence import Evidence
 from affidavit.exchange import Delivery, Request
@@ -37,6 +39,8 @@ class Settings:
     keys: Mapping[str, str] | None = None
     budget: int | None = None
     allowed: frozenset[str] = frozenset()
+    examples: int = 15
+    """Property tests: requests per operation and mode at most; 0 for none."""
 
 
 def ordered(catalog: Catalog) -> list[Probe]:
@@ -109,6 +113,7 @@ class _Session:
         server: SandboxServer | None,
         receiver: Receiver | None,
     ) -> None:
+        self.settings = settings
         self.catalog, self.server, self.receiver, self.target = catalog, server, receiver, target
         self.clock: Clock = _SandboxClock(server, clock) if server else clock
         self.skipped: dict[str, str] = {}
@@ -150,9 +155,12 @@ class _Session:
         )
 
     def play(self, progress: Callable[[str, int, int], None]) -> Result:
-        complete, probes = True, ordered(self.catalog)
+        complete, explored, probes = True, False, ordered(self.catalog)
         try:
             for index, probe in enumerate(probes):
+                if probe.last and not explored:
+                    explored = True
+                    self._explore(progress)
                 progress(probe.id, index, len(probes))
                 self._probe(probe)
         except BudgetSpentError as spent:
@@ -165,6 +173,20 @@ class _Session:
         self.recorder.end(complete=complete)
         evidence = Evidence(tuple(self.client.exchanges), deliveries, self.skipped, embedded=self.server is not None)
         return Result(judge(self.catalog, evidence), self.client.sent, evidence, complete, self.target)
+
+    def _explore(self, progress: Callable[[str, int, int], None]) -> None:
+        """Property tests: invented requests, valid and invalid, for every operation that bears repetition."""
+        properties = Properties(
+            OPENAPI / self.catalog.provider / "openapi.yaml",
+            self.catalog.openapi,
+            dict(self.scope.keys),
+            self.settings.seed,
+            self.settings.examples,
+        )
+        operations = list(properties.operations()) if self.settings.examples else []
+        for index, (operation, role) in enumerate(operations):
+            progress(f"properties of {operation.id}", index, len(operations))
+            properties.explore(operation, role, self.client.send)
 
     def _probe(self, probe: Probe) -> None:
         have = {"control", "receiver", "virtual-time"} if self.server else set()
