@@ -15,9 +15,9 @@ from affidavit.errors import AffidavitError, ExitCode, KeysError, UsageError
 from affidavit.finding import VerdictKind
 from affidavit.report.files import write_junit, write_verdicts
 from affidavit.report.terminal import show_summary
-from affidavit.run import Settings, run
 from affidavit.safety import RISKS
 from affidavit.sandbox.server import run_sandbox
+from affidavit.session import Settings, run
 
 
 @click.group()

@@ -10,7 +10,7 @@ import pytest
 
 from affidavit.documents import load_catalog, providers
 from affidavit.finding import Verdict, VerdictKind
-from affidavit.run import Settings, run
+from affidavit.session import Settings, run
 
 
 @cache

@@ -25,7 +25,7 @@ LAYERS = {
     "affidavit.__main__": 3,
     "affidavit.cli": 3,
     "affidavit.pytest_plugin": 3,
-    "affidavit.run": 3,
+    "affidavit.session": 3,
     # 2: input and output, no decisions
     "affidavit.bridge": 2,
     "affidavit.client": 2,

@@ -25,8 +25,11 @@ from affidavit.clock import Clock, SystemClock, VirtualClock
 from affidavit.errors import ExitCode, UsageError
 from affidavit.sandbox import chatmaid, whatsapi
 from affidavit.sandbox.app import CONTROL_PREFIX, Failure, MachineFactory, SandboxApp
+from affidavit.sandbox.chatmaid import deviations as chatmaid_deviations
 from affidavit.sandbox.deliver import Poster, is_loopback
+from affidavit.sandbox.deviation import Deviation, Switchboard
 from affidavit.sandbox.model import Json, Machine
+from affidavit.sandbox.whatsapi import deviations as whatsapi_deviations
 
 T = TypeVar("T")
 
@@ -58,6 +61,13 @@ class Provider:
     port: int
     """Where it listens when nothing else is asked for."""
     examples: tuple[Example, ...]
+    faults: Mapping[str, Deviation]
+    variants: Mapping[str, Deviation]
+
+    @property
+    def deviations(self) -> Mapping[str, Deviation]:
+        """Everything that can be switched on, by name."""
+        return {**self.faults, **self.variants}
 
 
 def _chatmaid(seed: int, now: float, _webhook_prefix: str | None) -> Machine:
@@ -81,6 +91,8 @@ PROVIDERS: Mapping[str, Provider] = {
                 {"fromPhoneId": "+12025550110", "to": chatmaid.RECIPIENTS["normal"], "content": "Hello"},
             ),
         ),
+        chatmaid_deviations.FAULTS,
+        chatmaid_deviations.VARIANTS,
     ),
     "whatsapi": Provider(
         _whatsapi,
@@ -89,6 +101,8 @@ PROVIDERS: Mapping[str, Provider] = {
             Example("GET", "/auth/me", "main"),
             Example("POST", "/send-message", "main", {"to": whatsapi.RECIPIENTS["normal"], "message": "Hello"}),
         ),
+        whatsapi_deviations.FAULTS,
+        whatsapi_deviations.VARIANTS,
     ),
 }
 """Name -> provider."""
@@ -107,6 +121,7 @@ class SandboxServer:
         port: int = 0,
         webhook_prefix: str | None = None,
         factory: MachineFactory | None = None,
+        deviations: Sequence[str] = (),
         allow_remote: bool = False,
     ) -> None:
         """Prepare it; nothing is bound yet.
@@ -119,6 +134,7 @@ class SandboxServer:
             port: 0 takes a free one.
             webhook_prefix: webhook addresses that start with it are accepted and posted to, public or not.
             factory: builds the machine instead of the provider's row.
+            deviations: faults and variants that are on from the start.
             allow_remote: whether `host` may be one that other machines can reach.
         """
         if not (allow_remote or is_loopback(host)):
@@ -126,7 +142,7 @@ class SandboxServer:
                 f"host is {host}, which other machines can reach: use {LOOPBACK}, or allow remote callers."
             )
         self.provider = provider
-        self._factory = factory or _factory(provider, webhook_prefix)
+        self._factory = factory or _factory(provider, webhook_prefix, tuple(deviations))
         self._seed = seed
         self._clock = clock or SystemClock()
         self._webhook_prefix = webhook_prefix
@@ -277,9 +293,12 @@ def _row(provider: str) -> Provider:
     return PROVIDERS[provider]
 
 
-def _factory(provider: str, webhook_prefix: str | None) -> MachineFactory:
-    build = _row(provider).build
-    return lambda seed, now: build(seed, now, webhook_prefix)
+def _factory(provider: str, webhook_prefix: str | None, deviations: tuple[str, ...]) -> MachineFactory:
+    row = _row(provider)
+    known = row.deviations
+    if unknown := sorted(set(deviations) - known.keys()):
+        raise UsageError(f"the {provider} sandbox has no deviation {', '.join(unknown)}: `affidavit sandbox --list`.")
+    return lambda seed, now: Switchboard(row.build(seed, now, webhook_prefix), known, deviations)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,8 +1,14 @@
-"""One contract run of one provider: play the probes through the one way out, then judge what was recorded."""
+"""One contract run of one provider: play the probes through the one way out, then judge what was recorded.
+
+    open_session ─► probe, probe, … ─► explore each operation ─► the bursts ─► finish ─► Result
+
+`run` does all of it in order; the pytest plugin calls the same parts, one test item each.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,8 +22,10 @@ from affidavit.documents import OPENAPI
 from affidavit.errors import UsageError
 from affidavit.evidence import Evidence
 from affidavit.exchange import Delivery, Request
+from affidavit.openapi_document import Operation
 from affidavit.probes.flow import Answerer, Pause, Routes, Send, Skip, Steer, play
 from affidavit.probes.script import Call, Probe
+from affidavit.profile import MAIN
 from affidavit.receiver import Receiver
 from affidavit.recorder import Recorder
 from affidavit.redaction import Redactor
@@ -41,6 +49,8 @@ class Settings:
     allowed: frozenset[str] = frozenset()
     examples: int = 15
     """Property tests: requests per operation and mode at most; 0 for none."""
+    deviations: tuple[str, ...] = ()
+    """Faults and variants of the embedded sandbox that are on."""
 
 
 def ordered(catalog: Catalog) -> list[Probe]:
@@ -63,26 +73,40 @@ def ordered(catalog: Catalog) -> list[Probe]:
     return list(placed.values())
 
 
-def run(catalog: Catalog, settings: Settings, out: Path, progress: Callable[[str, int, int], None]) -> Result:
+Progress = Callable[[str, int, int], None]
+"""Told what is asked next, its number from 0, and how many there are."""
+
+
+def run(catalog: Catalog, settings: Settings, out: Path, progress: Progress) -> Result:
     """Run one provider's contract. The record lands in `out`/run.ndjson."""
-    if settings.target is None:
-        return _embedded(catalog, settings, out, progress)
-    if not (settings.keys or {}).get("main"):
-        raise UsageError(
-            f"no key for {catalog.provider}: set {catalog.profile.key_env} or name a keys file with --keys"
-        )
-    session = _Session(catalog, settings, out, SystemClock(), settings.target, dict(settings.keys or {}), None, None)
-    return session.play(progress)
+    with open_session(catalog, settings, out) as session:
+        return session.play(progress)
 
 
-def _embedded(catalog: Catalog, settings: Settings, out: Path, progress: Callable[[str, int, int], None]) -> Result:
+@contextmanager
+def open_session(catalog: Catalog, settings: Settings, out: Path) -> Iterator[Session]:
+    """A session with its target: the one named, or an embedded sandbox started for it and stopped after it."""
+    if settings.target is not None:
+        keys = dict(settings.keys or {})
+        if not keys.get(MAIN):
+            raise UsageError(
+                f"no key for {catalog.provider}: set {catalog.profile.key_env} or name a keys file with --keys"
+            )
+        yield Session(catalog, settings, out, SystemClock(), settings.target, keys, None, None)
+        return
     clock = VirtualClock(START)
     token = sha256(f"receiver-{settings.seed}".encode()).hexdigest()
-    with Receiver(clock, token) as receiver:
-        server = SandboxServer(catalog.provider, seed=settings.seed, clock=clock, webhook_prefix=receiver.base)
-        with server:
-            session = _Session(catalog, settings, out, clock, server.url, dict(server.keys), server, receiver)
-            return session.play(progress)
+    with (
+        Receiver(clock, token) as receiver,
+        SandboxServer(
+            catalog.provider,
+            seed=settings.seed,
+            clock=clock,
+            webhook_prefix=receiver.base,
+            deviations=settings.deviations,
+        ) as server,
+    ):
+        yield Session(catalog, settings, out, clock, server.url, dict(server.keys), server, receiver)
 
 
 class _SandboxClock:
@@ -101,7 +125,9 @@ class _SandboxClock:
         self._server.advance(seconds)
 
 
-class _Session:
+class Session:
+    """One provider, one target, one record."""
+
     def __init__(  # noqa: PLR0913, PLR0917 - the parts of a run, put together in one place
         self,
         catalog: Catalog,
@@ -113,6 +139,7 @@ class _Session:
         server: SandboxServer | None,
         receiver: Receiver | None,
     ) -> None:
+        """Open the record; nothing is sent yet."""
         self.settings = settings
         self.catalog, self.server, self.receiver, self.target = catalog, server, receiver, target
         self.clock: Clock = _SandboxClock(server, clock) if server else clock
@@ -154,41 +181,59 @@ class _Session:
             frozenset(one.id for one in operations if not one.needs_key),
         )
 
-    def play(self, progress: Callable[[str, int, int], None]) -> Result:
-        complete, explored, probes = True, False, ordered(self.catalog)
+    def play(self, progress: Progress) -> Result:
+        """Everything, in order."""
+        probes = ordered(self.catalog)
+        first = [one for one in probes if not one.last]
+        properties = self.properties()
+        total = len(probes) + len(properties)
         try:
-            for index, probe in enumerate(probes):
-                if probe.last and not explored:
-                    explored = True
-                    self._explore(progress)
-                progress(probe.id, index, len(probes))
-                self._probe(probe)
+            for index, probe in enumerate(first):
+                progress(probe.id, index, total)
+                self.probe(probe)
+            for index, (operation, role) in enumerate(properties, len(first)):
+                progress(f"properties of {operation.id}", index, total)
+                self.explore(operation, role)
+            for index, probe in enumerate(probes[len(first) :], len(first) + len(properties)):
+                progress(probe.id, index, total)
+                self.probe(probe)
         except BudgetSpentError as spent:
-            complete = False
-            for probe in probes:
-                self.skipped.setdefault(probe.id, str(spent))
-        finally:
+            return self.finish(str(spent))
+        except BaseException:
             self.client.close()
-        deliveries = self._deliveries()
-        self.recorder.end(complete=complete)
-        evidence = Evidence(tuple(self.client.exchanges), deliveries, self.skipped, embedded=self.server is not None)
-        return Result(judge(self.catalog, evidence), self.client.sent, evidence, complete, self.target)
+            self.recorder.end(complete=False, reason="interrupted")
+            raise
+        return self.finish()
 
-    def _explore(self, progress: Callable[[str, int, int], None]) -> None:
-        """Property tests: invented requests, valid and invalid, for every operation that bears repetition."""
-        properties = Properties(
+    def finish(self, stopped: str = "") -> Result:
+        """Judge what was recorded; `stopped` says why not everything was asked."""
+        self.client.close()
+        for probe in self.catalog.script.probes if stopped else ():
+            self.skipped.setdefault(probe, stopped)
+        deliveries = self._deliveries()
+        self.recorder.end(complete=not stopped, reason=stopped)
+        evidence = Evidence(tuple(self.client.exchanges), deliveries, self.skipped, embedded=self.server is not None)
+        return Result(judge(self.catalog, evidence), self.client.sent, evidence, not stopped, self.target)
+
+    def properties(self) -> list[tuple[Operation, str]]:
+        """The operations whose properties are tested, each with the key role to use."""
+        return list(self._properties().operations()) if self.settings.examples else []
+
+    def explore(self, operation: Operation, role: str) -> None:
+        """Property tests of one operation: invented requests, valid and invalid."""
+        self._properties().explore(operation, role, self.client.send)
+
+    def _properties(self) -> Properties:
+        return Properties(
             OPENAPI / self.catalog.provider / "openapi.yaml",
             self.catalog.openapi,
             dict(self.scope.keys),
             self.settings.seed,
             self.settings.examples,
         )
-        operations = list(properties.operations()) if self.settings.examples else []
-        for index, (operation, role) in enumerate(operations):
-            progress(f"properties of {operation.id}", index, len(operations))
-            properties.explore(operation, role, self.client.send)
 
-    def _probe(self, probe: Probe) -> None:
+    def probe(self, probe: Probe) -> None:
+        """Play one probe; steps that cannot be asked are noted with the reason."""
         have = {"control", "receiver", "virtual-time"} if self.server else set()
         lacking = sorted(probe.needs - have)
         if lacking:
