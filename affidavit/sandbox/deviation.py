@@ -109,6 +109,43 @@ class Asking(Around):
         return self.inner.step(self._change(request, now) if self._place.asks(request) else request, now)
 
 
+class Sometimes(Around):
+    """Deviates on every so-many-th request of the place and is faithful otherwise."""
+
+    def __init__(self, inner: Machine, place: Place, every: int, around: Callable[[Machine], Machine]) -> None:
+        super().__init__(inner)
+        self._place, self._every, self._deviant = place, every, around(inner)
+        self._asked = 0
+
+    def step(self, request: Request, now: float) -> Response:
+        """The faithful answer, or the other one when its turn has come."""
+        if not self._place.asks(request):
+            return self.inner.step(request, now)
+        self._asked += 1
+        machine = self.inner if self._asked % self._every else self._deviant
+        return machine.step(request, now)
+
+
+GONE: Any = object()
+"""What a change of `edited` returns to take the member away."""
+
+
+def edited(value: Any, at: str, change: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - any JSON value
+    """The value with what stands at the JSON Pointer changed; `*` is every item, and nothing there is nothing done."""
+    if not at:
+        return change(value)
+    name, _, below = at[1:].partition("/")
+    rest = f"/{below}" if below else ""
+    if isinstance(value, list):
+        wanted = range(len(value)) if name == "*" else [int(name)]
+        items = [edited(item, rest, change) if place in wanted else item for place, item in enumerate(value)]
+        return [item for item in items if item is not GONE]
+    if not isinstance(value, dict) or name not in value:
+        return value
+    members = {key: edited(member, rest, change) if key == name else member for key, member in value.items()}
+    return {key: member for key, member in members.items() if member is not GONE}
+
+
 def with_json(response: Response, change: Callable[[Any], Any]) -> Response:
     """The response with its JSON body changed; one that is no JSON stays as it is."""
     try:
@@ -177,13 +214,16 @@ def table(rows: Iterable[Deviation]) -> Mapping[str, Deviation]:
 
 
 __all__ = [
+    "GONE",
     "SWITCH",
     "Answering",
     "Around",
     "Asking",
     "Deviation",
     "Place",
+    "Sometimes",
     "Switchboard",
+    "edited",
     "table",
     "with_body",
     "with_header",

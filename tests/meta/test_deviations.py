@@ -7,11 +7,13 @@ seed, breaks none. Claims nobody could have decided (they need what the embedded
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
 
+from affidavit.catalog import Catalog
 from affidavit.documents import load_catalog, providers
 from affidavit.finding import VerdictKind
 from affidavit.sandbox.server import PROVIDERS
@@ -28,10 +30,16 @@ def expected(provider: str) -> Mapping[str, list[str]]:
     return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
 
 
+@cache
+def catalog(provider: str) -> Catalog:
+    """Read once: it takes as long as a run."""
+    return load_catalog(provider)
+
+
 def contract(provider: str, folder: Path, *deviations: str, seed: int = 1) -> Result:
     """The verdicts with the deviations on."""
     settings = Settings(seed=seed, examples=0, deviations=deviations)
-    return run(load_catalog(provider), settings, folder, lambda *_: None)
+    return run(catalog(provider), settings, folder, lambda *_: None)
 
 
 def broken(result: Result) -> dict[str, str]:
