@@ -44,6 +44,11 @@ class Row:
         """Every `probe/step` the row refers to."""
         return CHECKS[self.check].steps(self.params)
 
+    @property
+    def alternatives(self) -> tuple[tuple[str, ...], ...]:
+        """What the row needs to be judged: of each group one step. Empty when it judges answers whoever asked."""
+        return CHECKS[self.check].alternatives(self.params)
+
 
 @dataclass(frozen=True)
 class Claim:

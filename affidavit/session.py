@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -23,8 +24,9 @@ from affidavit.errors import UsageError
 from affidavit.evidence import Evidence
 from affidavit.exchange import Delivery, Request
 from affidavit.openapi_document import Operation
+from affidavit.plan import Means, Plan, plan
 from affidavit.probes.flow import Answerer, Pause, Routes, Send, Skip, Steer, play
-from affidavit.probes.script import Call, Probe
+from affidavit.probes.script import Probe
 from affidavit.profile import MAIN
 from affidavit.receiver import Receiver
 from affidavit.recorder import Recorder
@@ -51,26 +53,6 @@ class Settings:
     """Property tests: requests per operation and mode at most; 0 for none."""
     deviations: tuple[str, ...] = ()
     """Faults and variants of the embedded sandbox that are on."""
-
-
-def ordered(catalog: Catalog) -> list[Probe]:
-    """Probes in the order to play them: what others build on first, claims per request next, bursts last."""
-    worth: dict[str, float] = {}
-    for claim in catalog.claims.values():
-        for name in {step.partition("/")[0] for row in claim.decided_by for step in row.steps}:
-            worth[name] = worth.get(name, 0.0) + 4.0 - claim.priority
-    probes = catalog.script.probes
-    ranked = sorted(probes.values(), key=lambda one: (one.last, -worth.get(one.id, 0.0) / max(1, one.requests)))
-    placed: dict[str, Probe] = {}
-
-    def place(probe: Probe) -> None:
-        for name in probe.after:
-            place(probes[name])
-        placed.setdefault(probe.id, probe)
-
-    for probe in ranked:
-        place(probe)
-    return list(placed.values())
 
 
 Progress = Callable[[str, int, int], None]
@@ -107,6 +89,18 @@ def open_session(catalog: Catalog, settings: Settings, out: Path) -> Iterator[Se
         ) as server,
     ):
         yield Session(catalog, settings, out, clock, server.url, dict(server.keys), server, receiver)
+
+
+class _Steps:
+    """Counts what is told; a second round of planning never shows more than there are."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress, self._total, self._told = progress, total, 0
+
+    def __call__(self, name: str) -> None:
+        self._total = max(self._total, self._told + 1)
+        self._progress(name, self._told, self._total)
+        self._told += 1
 
 
 class _SandboxClock:
@@ -152,13 +146,15 @@ class Session:
         }
         self.recorder = Recorder(out / "run.ndjson", manifest)
         self.redactor = Redactor(keys)
+        policy = Policy(embedded=server is not None, allowed=settings.allowed)
+        self.means = Means(keys, policy, frozenset({"control", "receiver", "virtual-time"}) if server else frozenset())
         self.client = Client(
             provider=catalog.provider,
             base=target,
             openapi=catalog.openapi,
             limit=catalog.profile.rate_limit,
             keys=keys,
-            policy=Policy(embedded=server is not None, allowed=settings.allowed),
+            policy=policy,
             clock=self.clock,
             recorder=self.recorder,
             redactor=self.redactor,
@@ -181,22 +177,16 @@ class Session:
             frozenset(one.id for one in operations if not one.needs_key),
         )
 
+    def plan(self, done: AbstractSet[str] = frozenset(), reserved: int = 0) -> Plan:
+        """What to ask with what the budget has left beside `reserved`, when the probes in `done` were asked."""
+        budget = self.settings.budget
+        left = None if budget is None else budget - self.client.sent - reserved
+        return plan(self.catalog, self.means, left, done)
+
     def play(self, progress: Progress) -> Result:
-        """Everything, in order."""
-        probes = ordered(self.catalog)
-        first = [one for one in probes if not one.last]
-        properties = self.properties()
-        total = len(probes) + len(properties)
+        """Everything the budget allows: probes, then invented requests, then the bursts that spend a key's limit."""
         try:
-            for index, probe in enumerate(first):
-                progress(probe.id, index, total)
-                self.probe(probe)
-            for index, (operation, role) in enumerate(properties, len(first)):
-                progress(f"properties of {operation.id}", index, total)
-                self.explore(operation, role)
-            for index, probe in enumerate(probes[len(first) :], len(first) + len(properties)):
-                progress(probe.id, index, total)
-                self.probe(probe)
+            self._play(progress)
         except BudgetSpentError as spent:
             return self.finish(str(spent))
         except BaseException:
@@ -204,6 +194,36 @@ class Session:
             self.recorder.end(complete=False, reason="interrupted")
             raise
         return self.finish()
+
+    def _play(self, progress: Progress) -> None:
+        planned, properties = self.plan(), self.properties()
+        bursts = [probe for probe in planned.probes if probe.last]
+        now = [probe for probe in planned.probes if not probe.last]
+        reserved = sum(planned.costs[probe.id] for probe in bursts)
+        done = {probe.id for probe in bursts}
+        tell = _Steps(progress, len(planned.probes) + len(properties))
+        while now:
+            for probe in now:
+                tell(probe.id)
+                self.probe(probe)
+            done |= {probe.id for probe in now}
+            # What polls did not need is planned again: it may pay for probes that were left out.
+            now = [probe for probe in self.plan(done, reserved).probes if not probe.last]
+        for index, (operation, role) in enumerate(properties):
+            tell(f"properties of {operation.id}")
+            self.explore(operation, role, self._examples(reserved, len(properties) - index))
+        for probe in bursts:
+            tell(probe.id)
+            self.probe(probe)
+        for name, why in self.plan(done).left_out.items():
+            self._skip(name, why)
+
+    def _examples(self, reserved: int, operations: int) -> int:
+        """Invented requests per mode: what was asked for, or this operation's share of what the budget has left."""
+        if self.settings.budget is None:
+            return self.settings.examples
+        left = self.settings.budget - self.client.sent - reserved
+        return min(self.settings.examples, left // (2 * operations))
 
     def finish(self, stopped: str = "") -> Result:
         """Judge what was recorded; `stopped` says why not everything was asked."""
@@ -217,29 +237,28 @@ class Session:
 
     def properties(self) -> list[tuple[Operation, str]]:
         """The operations whose properties are tested, each with the key role to use."""
-        return list(self._properties().operations()) if self.settings.examples else []
+        return list(self._properties(self.settings.examples).operations()) if self.settings.examples else []
 
-    def explore(self, operation: Operation, role: str) -> None:
-        """Property tests of one operation: invented requests, valid and invalid."""
-        self._properties().explore(operation, role, self.client.send)
+    def explore(self, operation: Operation, role: str, examples: int | None = None) -> None:
+        """Property tests of one operation: invented requests, valid and invalid, `examples` of each at most."""
+        wanted = self.settings.examples if examples is None else examples
+        if wanted > 0:
+            self._properties(wanted).explore(operation, role, self.client.send)
 
-    def _properties(self) -> Properties:
+    def _properties(self, examples: int) -> Properties:
         return Properties(
             OPENAPI / self.catalog.provider / "openapi.yaml",
             self.catalog.openapi,
             dict(self.scope.keys),
             self.settings.seed,
-            self.settings.examples,
+            examples,
         )
 
     def probe(self, probe: Probe) -> None:
         """Play one probe; steps that cannot be asked are noted with the reason."""
-        have = {"control", "receiver", "virtual-time"} if self.server else set()
-        lacking = sorted(probe.needs - have)
+        lacking = sorted(probe.needs - self.means.powers)
         if lacking:
-            for step in probe.steps:
-                if isinstance(step, Call):
-                    self._skip(f"{probe.id}/{step.id}", f"needs {' and '.join(lacking)}, which only the sandbox has")
+            self._skip(probe.id, f"needs {' and '.join(lacking)}, which only the sandbox has")
             return
         talk = play(probe, self.scope, self.routes)
         answer: Any = None

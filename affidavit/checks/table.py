@@ -47,15 +47,18 @@ class Check:
 
     def steps(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """Every step the parameters refer to."""
-        found: list[str] = []
-        for name in sorted(STEPS & set(params)):
-            found += [params[name]] if isinstance(params[name], str) else list(params[name])
-        found += [place(params[name]).step for name in sorted(PLACES & set(params))]
-        found += [place(text).step for text in params.get("places", ())]
+        return tuple(dict.fromkeys(step for group in self.alternatives(params) for step in group))
+
+    def alternatives(self, params: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+        """The steps the parameters refer to, in groups of which one step each must have been answered."""
+        named = [params[name] for name in sorted(STEPS & set(params))]
+        found = [(steps,) if isinstance(steps, str) else tuple(steps) for steps in named]
+        found += [(place(params[name]).step,) for name in sorted(PLACES & set(params))]
+        found += [(place(text).step,) for text in params.get("places", ())]
         where = params.get("where", {}).get("equals")
         if isinstance(where, str):
-            found.append(place(where).step)
-        return tuple(dict.fromkeys(found))
+            found.append((place(where).step,))
+        return tuple(found)
 
 
 def _row(function: Callable[[Case], Judgement], required: str = "", optional: str = "", any_of: str = "") -> Check:

@@ -252,14 +252,20 @@ def _saved_before(probe: Probe, probes: Mapping[str, Probe]) -> set[str]:
     return saved
 
 
-def _used(call: Call, bodies: Mapping[str, Any]) -> set[str]:
+def whole_body(call: Call, bodies: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any YAML value
+    """The step's body as written, with the shared one it is `$like` put in. Raises ValueError."""
     body = call.body
-    if isinstance(body, Mapping) and "$like" in body:
-        base = bodies.get(body["$like"])
-        if base is None:
-            raise ValueError(f"step {call.id!r}: no body {body['$like']!r} under `bodies`")
-        kept = {name: value for name, value in base.items() if name not in body.get("without", ())}
-        body = {**kept, **body.get("with", {})}
+    if not (isinstance(body, Mapping) and "$like" in body):
+        return body
+    base = bodies.get(body["$like"])
+    if base is None:
+        raise ValueError(f"step {call.id!r}: no body {body['$like']!r} under `bodies`")
+    kept = {name: value for name, value in base.items() if name not in body.get("without", ())}
+    return {**kept, **body.get("with", {})}
+
+
+def _used(call: Call, bodies: Mapping[str, Any]) -> set[str]:
+    body = whole_body(call, bodies)
     parts = (call.path, call.raw_path, call.query, call.headers, body, call.raw_body, call.authorization)
     return set().union(*(variables_used(part) for part in parts))
 

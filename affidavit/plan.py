@@ -1,0 +1,203 @@
+"""What to ask, in which order, and what it will cost: a pure plan over the probes of a provider.
+
+A probe is worth the claims it decides first, weighed by priority, per request. Probes come in the order of that worth,
+each after those it builds on; the bursts that meet a rate limit come last, since after them a key is of no use for a
+while. With a budget the plan never costs more, and names what stays undecided for want of it.
+
+The costs are upper bounds: a poll that ends early leaves requests over, which the run plans again for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil
+from typing import Any
+
+from affidavit.catalog import Catalog, Claim, Row
+from affidavit.evidence import fits
+from affidavit.exchange import ABSENT
+from affidavit.probes.script import Call, Probe, Wait, whole_body
+from affidavit.safety import Policy, unwanted
+
+AGAIN = 0.1
+"""What evidence for a row that is decided already counts, against the first."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a run has to ask with."""
+
+    keys: Mapping[str, str]
+    policy: Policy
+    powers: frozenset[str] = frozenset()
+    """Which of a probe's `needs` are met."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Probes in order, and what they come to."""
+
+    probes: tuple[Probe, ...]
+    costs: Mapping[str, int]
+    """Probe -> requests at most, of those that can be asked at all."""
+    decided: tuple[str, ...]
+    """Claims that will have evidence, when the target answers as documented."""
+    undecided: Mapping[str, str]
+    """Claim -> why not."""
+    left_out: Mapping[str, str]
+    """Probe -> why it is not asked."""
+    roles: Mapping[str, int]
+    """Key role -> its requests at most."""
+    waits: float
+    """Seconds the probes themselves let pass."""
+
+    @property
+    def requests(self) -> int:
+        """All requests at most."""
+        return sum(self.costs[probe.id] for probe in self.probes)
+
+    def seconds(self, limit: int, window: float) -> float:
+        """How long it takes at `limit` requests of each key per `window` seconds."""
+        turns = max((ceil(count / limit) - 1 for count in self.roles.values()), default=0)
+        return max(0, turns) * window + self.waits
+
+
+def plan(catalog: Catalog, means: Means, budget: int | None = None, done: AbstractSet[str] = frozenset()) -> Plan:
+    """The best order for `budget` requests (None: all it takes), when the probes in `done` were asked before."""
+    return _Planner(catalog, means).plan(budget, done)
+
+
+class _Planner:
+    def __init__(self, catalog: Catalog, means: Means) -> None:
+        self.catalog, self.means = catalog, means
+        self.probes = catalog.script.probes
+        self.obstacles = {
+            f"{probe.id}/{call.id}": self._obstacle(probe, call)
+            for probe in self.probes.values()
+            for call in probe.calls
+        }
+        self.costs = {
+            probe.id: sum(call.requests for call in probe.calls if not self.obstacles[f"{probe.id}/{call.id}"])
+            for probe in self.probes.values()
+        }
+
+    @cached_property
+    def rows(self) -> list[tuple[float, list[AbstractSet[str]]]]:
+        """Weight and groups of every row that decides something; each group needs one of its steps."""
+        return [
+            ((4 - claim.priority) / len(claim.decided_by), self._groups(row))
+            for claim in self.catalog.claims.values()
+            for row in claim.decided_by
+        ]
+
+    def plan(self, budget: int | None, done: AbstractSet[str]) -> Plan:
+        chosen: dict[str, Probe] = {}
+        asked = self._steps(done)
+        left = budget
+        while bundle := self._best(left, {*done, *chosen}, asked):
+            chosen |= {probe.id: probe for probe in bundle}
+            asked |= self._steps(probe.id for probe in bundle)
+            left = None if left is None else left - sum(self.costs[probe.id] for probe in bundle)
+        probes = tuple(sorted(chosen.values(), key=lambda one: one.last))
+        calls = [call for probe in probes for call in probe.calls if f"{probe.id}/{call.id}" in asked]
+        undecided = {claim.id: why for claim in self.catalog.claims.values() if (why := self._open(claim, asked))}
+        return Plan(
+            probes,
+            self.costs,
+            tuple(name for name in self.catalog.claims if name not in undecided),
+            undecided,
+            {name: self._why(probe) for name, probe in self.probes.items() if name not in {*chosen, *done}},
+            {role: sum(one.requests for one in calls if one.role == role) for role in {one.role for one in calls}},
+            sum(_pauses(probe) for probe in probes if "virtual-time" not in probe.needs),
+        )
+
+    def _best(self, left: int | None, done: AbstractSet[str], asked: AbstractSet[str]) -> Sequence[Probe]:
+        """The most telling probe that can still be paid for, after those it builds on."""
+        best: tuple[float, Sequence[Probe]] = (0.0, ())
+        for probe in self.probes.values():
+            if probe.id in done or not self.costs[probe.id]:
+                continue
+            bundle = [one for one in self._closure(probe) if one.id not in done and self.costs[one.id]]
+            cost = sum(self.costs[one.id] for one in bundle)
+            if left is not None and cost > left:
+                continue
+            worth = (0.001 + self._worth(asked, self._steps(one.id for one in bundle))) / cost
+            if worth > best[0]:
+                best = (worth, bundle)
+        return best[1]
+
+    def _closure(self, probe: Probe) -> Iterator[Probe]:
+        for name in probe.after:
+            yield from self._closure(self.probes[name])
+        yield probe
+
+    def _worth(self, asked: AbstractSet[str], new: AbstractSet[str]) -> float:
+        total = 0.0
+        for weight, groups in self.rows:
+            if not any(group & new for group in groups):
+                continue
+            if all(group & asked for group in groups):
+                total += AGAIN * weight
+            elif all(group & asked or group & new for group in groups):
+                total += weight
+        return total
+
+    def _steps(self, probes: Iterable[str]) -> set[str]:
+        """Steps of the probes that can be asked."""
+        names = {f"{name}/{call.id}" for name in probes for call in self.probes[name].calls}
+        return {name for name in names if not self.obstacles[name]}
+
+    def _groups(self, row: Row) -> list[AbstractSet[str]]:
+        groups: list[AbstractSet[str]] = [set(group) for group in row.alternatives]
+        if groups:
+            return groups
+        operations, status = row.params.get("operation", "*"), row.params.get("status", "any")
+        named = {operations} if isinstance(operations, str) else set(operations)
+        return [
+            {
+                f"{probe.id}/{call.id}"
+                for probe in self.probes.values()
+                for call in probe.calls
+                if ("*" in named or call.operation in named) and any(fits(status, one) for one in call.expect)
+            }
+        ]
+
+    def _open(self, claim: Claim, asked: AbstractSet[str]) -> str:
+        if not claim.decided_by:
+            return f"only by hand: {claim.by_hand}" if claim.by_hand else claim.undecided
+        for row in claim.decided_by:
+            for group in self._groups(row):
+                if not group & asked:
+                    return self._why_open(group)
+        return ""
+
+    def _why_open(self, group: AbstractSet[str]) -> str:
+        if not group:
+            return "no probe asks for it; property tests may"
+        obstacles = [self.obstacles[name] for name in sorted(group)]
+        return obstacles[0] if all(obstacles) else "needs more requests than the budget has"
+
+    def _why(self, probe: Probe) -> str:
+        if self.costs[probe.id]:
+            return f"needs up to {self.costs[probe.id]} requests, more than the budget has left"
+        return next((self.obstacles[f"{probe.id}/{call.id}"] for call in probe.calls), "asks nothing")
+
+    def _obstacle(self, probe: Probe, call: Call) -> str:
+        lacking = sorted(probe.needs - self.means.powers)
+        if lacking:
+            return f"needs {' and '.join(lacking)}, which only the sandbox has"
+        if call.role != "none" and call.role not in self.means.keys:
+            return f"needs the key role `{call.role}`"
+        operation = self.catalog.openapi.operations[call.operation]
+        body: Any = whole_body(call, self.catalog.script.bodies) if call.has_body else ABSENT
+        key = self.means.keys.get(call.role, "") if operation.needs_key and call.authorization is None else ""
+        return unwanted(self.means.policy, operation, key, call.role, body)
+
+
+def _pauses(probe: Probe) -> float:
+    """Seconds the probe lets pass at most."""
+    waits = sum(step.seconds for step in probe.steps if isinstance(step, Wait))
+    return waits + sum(call.repeat.every * (call.repeat.times - 1) for call in probe.calls if call.repeat)
