@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import os
 import sys
-import tomllib
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from affidavit.catalog import Catalog
+from affidavit.client import checked_url
 from affidavit.documents import load_catalog, providers
-from affidavit.errors import AffidavitError, ExitCode, KeysError, UsageError
+from affidavit.errors import AffidavitError, ExitCode, IncompleteError, KeysError, TargetError, UsageError
 from affidavit.finding import VerdictKind
+from affidavit.keys import Access, checked_key, checked_recipient, read_keys
+from affidavit.plan import plan
+from affidavit.profile import MAIN
 from affidavit.report.files import write_junit, write_verdicts
-from affidavit.report.terminal import show_summary
+from affidavit.report.progress import show_progress
+from affidavit.report.terminal import show_plan, show_summary
 from affidavit.safety import RISKS
 from affidavit.sandbox.server import run_sandbox
-from affidavit.session import Settings, run
+from affidavit.session import EMBEDDED_EXAMPLES, TARGET_EXAMPLES, Settings, means, run
 
 
 @click.group()
@@ -26,43 +33,106 @@ def cli() -> None:
     """Hold a messaging API to its documentation."""
 
 
+def _run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say whom to ask and with what; `run` and `plan` share them."""
+    options = (
+        click.option("--provider", "names", multiple=True, help="Provider; all of them when left out."),
+        click.option("--target", help="Base URL; the embedded sandbox when left out and no key is given."),
+        click.option("--keys", "keys_file", type=click.Path(path_type=Path), help="TOML file with keys by role."),
+        click.option("--budget", type=click.IntRange(min=1), help="Most requests to send per provider."),
+        click.option("--allow", multiple=True, type=click.Choice(RISKS[2:]), help="Allow requests of this risk."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @cli.command("run")
-@click.option("--provider", "names", multiple=True, help="Provider to run; all of them when left out.")
-@click.option("--target", help="Base URL; the embedded sandbox when left out and no key is given.")
-@click.option("--keys", "keys_file", type=click.Path(path_type=Path), help="TOML file with keys by role.")
-@click.option("--budget", type=click.IntRange(min=1), help="Most requests to send per provider.")
+@_run_options
+@click.option("--recipient", help="Your own phone number for messages, instead of a reserved one.")
+@click.option("--receiver", help="Public https address that forwards to --receiver-port, for webhooks.")
+@click.option("--receiver-port", type=click.IntRange(1, 65535), default=8700, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of everything that varies.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
-@click.option("--examples", type=click.IntRange(min=0), default=15, show_default=True, help="Property tests per mode.")
-@click.option("--allow", multiple=True, type=click.Choice(RISKS[2:]), help="Allow requests of this risk.")
+@click.option("--examples", type=click.IntRange(min=0), help="Invented requests per operation, valid and invalid each.")
+@click.option("--fault", "deviations", multiple=True, help="Deviation of the embedded sandbox to put on.")
 def run_command(  # noqa: PLR0913, PLR0917 - the options of a command line
     names: tuple[str, ...],
     target: str | None,
     keys_file: Path | None,
     budget: int | None,
+    allow: tuple[str, ...],
+    recipient: str | None,
+    receiver: str | None,
+    receiver_port: int,
     seed: int,
     out: Path,
-    examples: int,
-    allow: tuple[str, ...],
+    examples: int | None,
+    deviations: tuple[str, ...],
 ) -> None:
     """Hold providers to their documents and say how each claim stands."""
-    chosen = list(names) or providers()
-    if target and len(chosen) != 1:
-        raise UsageError(f"--target {target} needs exactly one --provider, got {', '.join(chosen)}")
     broken = incomplete = False
-    for name in chosen:
-        catalog = load_catalog(name)
-        keys = _keys(name, catalog.profile.key_env, keys_file)
-        address = target or (catalog.profile.url if keys else None)
-        settings = Settings(seed, address, keys, budget, frozenset(allow), examples)
-        folder = out / name
-        result = run(catalog, settings, folder, _progress(name))
+    for catalog, access in _chosen(names, target, keys_file):
+        digits = access.recipient if recipient is None else checked_recipient(recipient, "--recipient")
+        embedded = access.target is None
+        if deviations and not embedded:
+            raise UsageError(f"--fault {deviations[0]} needs the embedded sandbox; leave --target and keys out")
+        settings = Settings(
+            seed=seed,
+            target=access.target,
+            keys=access.keys,
+            budget=budget,
+            allowed=access.allowed | frozenset(allow),
+            examples=examples if examples is not None else EMBEDDED_EXAMPLES if embedded else TARGET_EXAMPLES,
+            deviations=deviations,
+            recipient=digits,
+            receiver=(checked_url(receiver, "--receiver"), receiver_port) if receiver else None,
+            command=tuple(sys.argv[1:]),
+        )
+        folder = out / catalog.provider
+        started = time.monotonic()
+        try:
+            with show_progress(catalog.provider) as progress:
+                result = run(catalog, settings, folder, progress)
+        except (TargetError, KeysError, IncompleteError):
+            click.echo(f"What was recorded so far: {folder / 'run.ndjson'}", err=True)
+            raise
         write_verdicts(folder / "verdicts.json", catalog, result.verdicts)
         write_junit(folder / "junit.xml", catalog, result.verdicts)
-        show_summary(catalog, result, folder)
+        show_summary(catalog, result, folder, time.monotonic() - started)
         broken |= any(one.kind is VerdictKind.BROKEN for one in result.verdicts)
         incomplete |= not result.complete
     sys.exit(ExitCode.BROKEN if broken else ExitCode.UNREACHABLE if incomplete else ExitCode.KEPT)
+
+
+@cli.command("plan")
+@_run_options
+def plan_command(
+    names: tuple[str, ...], target: str | None, keys_file: Path | None, budget: int | None, allow: tuple[str, ...]
+) -> None:
+    """Show what a run would ask, what that decides, and how long it takes. Nothing is sent."""
+    for catalog, access in _chosen(names, target, keys_file):
+        settings = Settings(target=access.target, keys=access.keys, allowed=access.allowed | frozenset(allow))
+        show_plan(catalog, plan(catalog, means(catalog, settings), budget), budget)
+
+
+def _chosen(names: tuple[str, ...], target: str | None, keys_file: Path | None) -> list[tuple[Catalog, Access]]:
+    """The providers to ask, each with how to reach it."""
+    chosen = list(dict.fromkeys(names)) or providers()
+    if target and len(chosen) != 1:
+        raise UsageError(f"--target {target} needs exactly one --provider, got {', '.join(chosen)}")
+    found = []
+    for name in chosen:
+        catalog = load_catalog(name)
+        access = read_keys(keys_file, catalog.profile, providers()) if keys_file else Access()
+        variable = catalog.profile.key_env
+        if os.environ.get(variable) and MAIN not in access.keys:
+            key = checked_key(MAIN, os.environ[variable], catalog.profile, f"the variable {variable}")
+            access = replace(access, keys={MAIN: key, **access.keys})
+        address = target or access.target or (catalog.profile.url if access.keys else None)
+        where = "--target" if target else f"target of [{name}]"
+        found.append((catalog, replace(access, target=address and checked_url(address, where))))
+    return found
 
 
 @cli.command("sandbox")
@@ -75,38 +145,6 @@ def sandbox_command(names: tuple[str, ...], port: int | None, seed: int, keys_ou
     chosen = list(names) or providers()
     ports = {name: port + index for index, name in enumerate(chosen)} if port is not None else {}
     sys.exit(run_sandbox(chosen, ports, seed, keys_out, virtual=False))
-
-
-def _progress(provider: str) -> Callable[[str, int, int], None]:
-    def tell(probe: str, index: int, total: int) -> None:
-        if sys.stderr.isatty():
-            click.echo(f"\r\033[K{provider}: {index + 1}/{total} {probe}", nl=False, err=True)
-            if index + 1 == total:
-                click.echo("\r\033[K", nl=False, err=True)
-        elif index % 10 == 0:
-            click.echo(f"{provider}: probe {index + 1} of {total} ({probe})", err=True)
-
-    return tell
-
-
-def _keys(provider: str, variable: str, path: Path | None) -> dict[str, str]:
-    keys = dict(_keys_file(provider, path)) if path else {}
-    if os.environ.get(variable):
-        keys.setdefault("main", os.environ[variable])
-    return keys
-
-
-def _keys_file(provider: str, path: Path) -> dict[str, str]:
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise KeysError(f"the keys file {path} cannot be read: {problem.strerror}; name an existing file") from problem
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise KeysError(f"the keys file {path} is not TOML: {problem}") from problem
-    keys = data.get(provider, {}).get("keys")
-    if not isinstance(keys, dict) or not all(isinstance(key, str) and key for key in keys.values()):
-        raise KeysError(f'the keys file {path} has no table [{provider}.keys] of role = "key"; add one')
-    return keys
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ Whoever asks (a probe, a property test, the prober) gets the raw answer back; th
 from __future__ import annotations
 
 import json
+from collections import defaultdict, deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from threading import Lock
 import httpx
 
 from affidavit.clock import Clock
-from affidavit.errors import IncompleteError, TargetError
+from affidavit.errors import IncompleteError, UsageError
 from affidavit.exchange import Exchange, Request, Response
 from affidavit.openapi_document import OpenApiDocument
 from affidavit.pointer import first
@@ -52,9 +53,15 @@ class Client:
     recorder: Recorder
     redactor: Redactor
     budget: int | None = None
+    polite: bool = False
+    """Whether to keep within the profile's own count per window, when no header tells what is left."""
     sent: int = 0
     exchanges: list[Exchange] = field(default_factory=list)
     _resume: dict[str | None, float] = field(default_factory=dict)
+    _spent: dict[str | None, deque[float]] = field(default_factory=lambda: defaultdict(deque))
+    """Role -> when it asked, as long as a window remembers it."""
+    _told: set[str | None] = field(default_factory=set)
+    """Roles whose answers say what is left of their limit."""
     _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
@@ -97,15 +104,26 @@ class Client:
         return refusal(self.policy, operation, send.method, authorization.partition(" ")[2], send.role, body)
 
     def _pace(self, role: str | None) -> None:
-        wait = self._resume.get(role, 0.0) - self.clock.now()
+        now = self.clock.now()
+        wait = max(self._resume.get(role, 0.0), self._free_at(role, now)) - now
         if wait > 0:
             self.clock.sleep(min(wait, LONGEST_WAIT_SECONDS))
+
+    def _free_at(self, role: str | None, now: float) -> float:
+        """When the documented count leaves room for one more, if nothing the target says is better to go by."""
+        if not (self.polite and self.limit.requests) or role in self._told:
+            return now
+        asked = self._spent[role]
+        while asked and asked[0] <= now - self.limit.window_seconds:
+            asked.popleft()
+        return asked[-self.limit.requests] + self.limit.window_seconds if len(asked) >= self.limit.requests else now
 
     def _exchange(self, send: Send) -> Response | None:
         with self._lock:
             if self.budget is not None and self.sent >= self.budget:
                 raise BudgetSpentError(f"the budget of {self.budget} requests is spent")
             self.sent += 1
+            self._spent[send.role].append(self.clock.now())
         at, started = self.clock.now(), self.clock.monotonic()
         request = self._http.build_request(
             send.method,
@@ -172,6 +190,8 @@ class Client:
 
     def _learn(self, send: Send, answer: Response) -> None:
         """Remember when the key may ask again, from Retry-After, its body form, or a spent Remaining."""
+        if self.limit.remaining_header and answer.header(self.limit.remaining_header) is not None:
+            self._told.add(send.role)
         if answer.status == TOO_MANY:
             self._resume[send.role] = self.clock.now() + self._wait(answer)
         elif self.limit.remaining_header and answer.header(self.limit.remaining_header) == "0":
@@ -215,13 +235,14 @@ def _text(body: str | None) -> str | None:
     return None if raw is None else raw.decode("utf-8", "backslashreplace")
 
 
-def reachable(base: str, timeout: float = 5.0) -> None:
-    """Make sure something speaks HTTP there. Raises TargetError."""
+def checked_url(text: str, where: str) -> str:
+    """A base URL without a slash at its end. Raises UsageError when it is none."""
     try:
-        with httpx.Client(timeout=timeout, trust_env=False) as http:
-            http.get(base)
-    except (httpx.HTTPError, httpx.InvalidURL) as problem:
-        raise TargetError(
-            f"the target {base} does not answer HTTP ({type(problem).__name__}): "
-            "check the address with --target, or leave it out to use the embedded sandbox"
-        ) from problem
+        url = httpx.URL(text)
+    except httpx.InvalidURL as problem:
+        raise UsageError(f"{where} is {text!r}: {problem}; use a URL such as http://127.0.0.1:8601") from problem
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise UsageError(f"{where} is {text!r}, expected a URL such as http://127.0.0.1:8601")
+    if url.userinfo or url.query or url.fragment:
+        raise UsageError(f"{where} has a user, a query or a fragment, expected only scheme, host, port and path")
+    return text.rstrip("/")

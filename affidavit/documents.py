@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,12 @@ def load_catalog(provider: str, folder: Path = OPENAPI) -> Catalog:
         profile=_toml(home / "profile.toml"),
         claim_lines=_lines(claims),
     )
+
+
+def digests(provider: str, folder: Path = OPENAPI) -> dict[str, str]:
+    """SHA-256 of each of the provider's files, to tell what a record was judged by."""
+    files = sorted(path for path in (folder / provider).iterdir() if path.suffix in {".yaml", ".toml"})
+    return {path.name: sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def _yaml(path: Path) -> Any:  # noqa: ANN401 - any YAML value

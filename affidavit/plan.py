@@ -17,6 +17,7 @@ from math import ceil
 from typing import Any
 
 from affidavit.catalog import Catalog, Claim, Row
+from affidavit.checks.table import CHECKS
 from affidavit.evidence import fits
 from affidavit.exchange import ABSENT
 from affidavit.probes.script import Call, Probe, Wait, whole_body
@@ -24,6 +25,8 @@ from affidavit.safety import Policy, unwanted
 
 AGAIN = 0.1
 """What evidence for a row that is decided already counts, against the first."""
+CHANCE = 0.5
+"""How likely an answer that no row names holds what a row about any answer looks for."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +88,13 @@ class _Planner:
         }
 
     @cached_property
-    def rows(self) -> list[tuple[float, list[AbstractSet[str]]]]:
-        """Weight and groups of every row that decides something; each group needs one of its steps."""
+    def rows(self) -> list[tuple[float, list[AbstractSet[str]], bool]]:
+        """Every row that decides something: its weight, its groups, and whether it names its steps.
+
+        Each group needs one of its steps.
+        """
         return [
-            ((4 - claim.priority) / len(claim.decided_by), self._groups(row))
+            ((4 - claim.priority) / len(claim.decided_by), self._groups(row), bool(row.alternatives))
             for claim in self.catalog.claims.values()
             for row in claim.decided_by
         ]
@@ -136,10 +142,13 @@ class _Planner:
 
     def _worth(self, asked: AbstractSet[str], new: AbstractSet[str]) -> float:
         total = 0.0
-        for weight, groups in self.rows:
+        for weight, groups, named in self.rows:
             if not any(group & new for group in groups):
                 continue
-            if all(group & asked for group in groups):
+            if not named:
+                before, after = (len(groups[0] & steps) for steps in (asked, {*asked, *new}))
+                total += weight * (CHANCE**before - CHANCE**after)
+            elif all(group & asked for group in groups):
                 total += AGAIN * weight
             elif all(group & asked or group & new for group in groups):
                 total += weight
@@ -154,6 +163,9 @@ class _Planner:
         groups: list[AbstractSet[str]] = [set(group) for group in row.alternatives]
         if groups:
             return groups
+        if CHECKS[row.check].hears:
+            hearing = [probe for probe in self.probes.values() if "receiver" in probe.needs]
+            return [{f"{probe.id}/{call.id}" for probe in hearing for call in probe.calls}]
         operations, status = row.params.get("operation", "*"), row.params.get("status", "any")
         named = {operations} if isinstance(operations, str) else set(operations)
         return [

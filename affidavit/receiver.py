@@ -77,19 +77,21 @@ class Arrival:
 class Receiver:
     """Takes webhooks between `start` and `stop`."""
 
-    def __init__(self, clock: Clock, token: str, *, silence: float = SILENCE) -> None:
+    def __init__(self, clock: Clock, token: str, *, silence: float = SILENCE, port: int = 0) -> None:
         """Prepare it; nothing is bound yet.
 
         Args:
             clock: dates the arrivals.
             token: nobody can guess it; it comes from whoever owns the randomness of the run.
             silence: real seconds for which a silent connection is kept open.
+            port: where to listen; 0 takes a free one.
         """
         if not TOKEN.fullmatch(token):
             raise UsageError(f"token is {token!r}: use 16 or more letters, digits, - or _ that nobody can guess.")
         self.path = f"/webhooks/{token}"
         self._clock = clock
         self._silence = silence
+        self._port = port
         self._lock = threading.Lock()
         self._arrivals: list[Arrival] = []
         self._taken = 0
@@ -101,7 +103,10 @@ class Receiver:
         """Listen on a free port."""
         if self._server is not None:
             raise UsageError(f"the receiver already listens at {self.base}.")
-        self._server = _Server(self, self._silence)
+        try:
+            self._server = _Server(self, self._silence, self._port)
+        except OSError as problem:
+            raise UsageError(f"the receiver cannot listen on port {self._port}: {problem.strerror}") from problem
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(POLL,), name="webhook receiver", daemon=True
         )
@@ -189,12 +194,12 @@ class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = False
     request_queue_size = 128
 
-    def __init__(self, receiver: Receiver, silence: float) -> None:
+    def __init__(self, receiver: Receiver, silence: float, port: int) -> None:
         self.receiver = receiver
         self.silence = silence
         self._connections_lock = threading.Lock()
         self._connections: set[socket.socket] = set()
-        super().__init__((LOOPBACK, 0), _Handler)
+        super().__init__((LOOPBACK, port), _Handler)
 
     @property
     def port(self) -> int:

@@ -7,22 +7,25 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 
 from affidavit.bridge import Properties
 from affidavit.catalog import Catalog
 from affidavit.client import BudgetSpentError, Client
 from affidavit.clock import Clock, SystemClock, VirtualClock
-from affidavit.documents import OPENAPI
-from affidavit.errors import UsageError
+from affidavit.documents import OPENAPI, digests
+from affidavit.errors import AffidavitError, IncompleteError, KeysError, TargetError, UsageError
 from affidavit.evidence import Evidence
-from affidavit.exchange import Delivery, Request
+from affidavit.exchange import ABSENT, Delivery, Request
 from affidavit.openapi_document import Operation
 from affidavit.plan import Means, Plan, plan
 from affidavit.probes.flow import Answerer, Pause, Routes, Send, Skip, Steer, play
@@ -39,6 +42,13 @@ from affidavit.verdict import Result, judge
 START = 1_800_000_000.0
 """Where the embedded sandbox's clock begins; its own time, so that a run is the same every day."""
 
+EMBEDDED_EXAMPLES, TARGET_EXAMPLES = 15, 2
+"""Invented requests per operation and mode: the embedded sandbox costs nothing, a target's limit is dear."""
+SANDBOX_POWERS = frozenset({"control", "receiver", "virtual-time"})
+UNAUTHORIZED = 401
+PATIENCE = 3
+"""Answers, or failures to get one, after which a target or key that gave nothing usable is given up."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -49,10 +59,16 @@ class Settings:
     keys: Mapping[str, str] | None = None
     budget: int | None = None
     allowed: frozenset[str] = frozenset()
-    examples: int = 15
+    examples: int = EMBEDDED_EXAMPLES
     """Property tests: requests per operation and mode at most; 0 for none."""
     deviations: tuple[str, ...] = ()
     """Faults and variants of the embedded sandbox that are on."""
+    recipient: str | None = None
+    """Digits of who gets messages instead of the reserved number."""
+    receiver: tuple[str, int] | None = None
+    """Public base address for webhooks, and the local port it forwards to."""
+    command: tuple[str, ...] = ()
+    """How the run was called, for the record."""
 
 
 Progress = Callable[[str, int, int], None]
@@ -74,7 +90,8 @@ def open_session(catalog: Catalog, settings: Settings, out: Path) -> Iterator[Se
             raise UsageError(
                 f"no key for {catalog.provider}: set {catalog.profile.key_env} or name a keys file with --keys"
             )
-        yield Session(catalog, settings, out, SystemClock(), settings.target, keys, None, None)
+        with _public_receiver(settings) as taker:
+            yield Session(catalog, settings, out, SystemClock(), settings.target, keys, None, taker)
         return
     clock = VirtualClock(START)
     token = sha256(f"receiver-{settings.seed}".encode()).hexdigest()
@@ -89,6 +106,23 @@ def open_session(catalog: Catalog, settings: Settings, out: Path) -> Iterator[Se
         ) as server,
     ):
         yield Session(catalog, settings, out, clock, server.url, dict(server.keys), server, receiver)
+
+
+@contextmanager
+def _public_receiver(settings: Settings) -> Iterator[Receiver | None]:
+    if settings.receiver is None:
+        yield None
+        return
+    with Receiver(SystemClock(), token_urlsafe(24), port=settings.receiver[1]) as receiver:
+        yield receiver
+
+
+def means(catalog: Catalog, settings: Settings) -> Means:
+    """What a run with these settings has to ask with."""
+    policy = Policy(settings.target is None, settings.allowed, frozenset({settings.recipient} - {None}))  # type: ignore[arg-type]  # None is taken out
+    if settings.target is None:
+        return Means(dict.fromkeys(catalog.profile.roles, ""), policy, SANDBOX_POWERS)
+    return Means(settings.keys or {}, policy, frozenset({"receiver"}) if settings.receiver else frozenset())
 
 
 class _Steps:
@@ -138,23 +172,17 @@ class Session:
         self.catalog, self.server, self.receiver, self.target = catalog, server, receiver, target
         self.clock: Clock = _SandboxClock(server, clock) if server else clock
         self.skipped: dict[str, str] = {}
-        manifest = {
-            "provider": catalog.provider,
-            "target": "embedded" if server else target,
-            "seed": settings.seed,
-            "roles": sorted(keys),
-        }
-        self.recorder = Recorder(out / "run.ndjson", manifest)
+        self.means = replace(means(catalog, settings), keys=keys)
+        self.recorder = Recorder(out / "run.ndjson", self._manifest(keys))
         self.redactor = Redactor(keys)
-        policy = Policy(embedded=server is not None, allowed=settings.allowed)
-        self.means = Means(keys, policy, frozenset({"control", "receiver", "virtual-time"}) if server else frozenset())
         self.client = Client(
             provider=catalog.provider,
             base=target,
             openapi=catalog.openapi,
             limit=catalog.profile.rate_limit,
             keys=keys,
-            policy=policy,
+            policy=self.means.policy,
+            polite=target == catalog.profile.url,
             clock=self.clock,
             recorder=self.recorder,
             redactor=self.redactor,
@@ -166,16 +194,38 @@ class Session:
             salt=f"{settings.seed}/{self.clock.now()}",
             keys=keys,
             number=profile.number,
-            recipient=profile.recipient,
+            recipient=settings.recipient or profile.recipient,
             recipients=profile.sandbox_recipients if server else {},
             bodies=catalog.script.bodies,
-            variables={"receiver_url": receiver.url} if receiver else {},
+            variables={"receiver_url": self._receiver_url(receiver)} if receiver else {},
         )
         operations = catalog.openapi.operations.values()
         self.routes = Routes(
             {one.id: (one.method, one.template) for one in operations},
             frozenset(one.id for one in operations if not one.needs_key),
         )
+
+    def _receiver_url(self, receiver: Receiver) -> str:
+        return self.settings.receiver[0] + receiver.path if self.settings.receiver else receiver.url
+
+    def _manifest(self, keys: Mapping[str, str]) -> dict[str, Any]:
+        profile, settings = self.catalog.profile, self.settings
+        main = keys.get(MAIN, "")
+        return {
+            "provider": self.catalog.provider,
+            "target": "embedded" if self.server else self.target,
+            "affidavit": version("affidavit"),
+            "python": platform.python_version(),
+            "documents": digests(self.catalog.provider),
+            "seed": settings.seed,
+            "budget": settings.budget,
+            "roles": sorted(keys),
+            "key_kind": profile.main_prefix if profile.main_prefix and main.startswith(profile.main_prefix) else "any",
+            "allowed": sorted(settings.allowed),
+            "deviations": list(settings.deviations),
+            "command": [Redactor(keys).redact(word) for word in settings.command],
+            "started": self.clock.now(),
+        }
 
     def plan(self, done: AbstractSet[str] = frozenset(), reserved: int = 0) -> Plan:
         """What to ask with what the budget has left beside `reserved`, when the probes in `done` were asked."""
@@ -189,9 +239,10 @@ class Session:
             self._play(progress)
         except BudgetSpentError as spent:
             return self.finish(str(spent))
-        except BaseException:
+        except BaseException as problem:
             self.client.close()
-            self.recorder.end(complete=False, reason="interrupted")
+            text = str(problem) if isinstance(problem, AffidavitError) else f"interrupted: {type(problem).__name__}"
+            self.recorder.end(complete=False, reason=text)
             raise
         return self.finish()
 
@@ -260,6 +311,38 @@ class Session:
         if lacking:
             self._skip(probe.id, f"needs {' and '.join(lacking)}, which only the sandbox has")
             return
+        self._play_steps(probe)
+        self._give_up_early()
+
+    def _give_up_early(self) -> None:
+        """Stop when what came so far, or came last, shows that there is no API or no access to judge.
+
+        Raises TargetError, KeysError or IncompleteError.
+        """
+        made = self.client.exchanges
+        latest = made[-PATIENCE:]
+        if len(latest) == PATIENCE and all(one.response is None for one in latest):
+            if all(one.response is None for one in made):
+                raise TargetError(
+                    f"the target {self.target} does not answer HTTP ({made[-1].error}): check the address with "
+                    "--target, or leave it out to use the embedded sandbox"
+                )
+            raise IncompleteError(f"the target {self.target} stopped answering ({made[-1].error}); start the run again")
+        answers = [one.response for one in made if one.response]
+        if len(answers) >= PATIENCE and all(one.json is ABSENT for one in answers):
+            kind = answers[0].header("Content-Type") or "no content type"
+            raise TargetError(
+                f"the target {self.target} answers {answers[0].status} with {kind} and never JSON, so it is not this "
+                "API: check the address with --target"
+            )
+        own = [one.response.status for one in made if one.role == MAIN and one.response]
+        if len(own) >= PATIENCE and all(status == UNAUTHORIZED for status in own):
+            raise KeysError(
+                f"the key of the role {MAIN!r} was refused with 401 by {len(own)} requests: check "
+                f"{self.catalog.profile.key_env} or the keys file, and that the key belongs to {self.target}"
+            )
+
+    def _play_steps(self, probe: Probe) -> None:
         talk = play(probe, self.scope, self.routes)
         answer: Any = None
         try:

@@ -31,6 +31,7 @@ LAYERS = {
     "affidavit.client": 2,
     "affidavit.clock": 2,
     "affidavit.documents": 2,
+    "affidavit.keys": 2,
     "affidavit.receiver": 2,
     "affidavit.recorder": 2,
     "affidavit.report": 2,

@@ -28,6 +28,11 @@ class Check:
     """At least one of these must be given."""
 
     @property
+    def hears(self) -> bool:
+        """Whether it judges what the provider sends by itself, its webhooks."""
+        return self.function.__module__ == webhooks.__name__
+
+    @property
     def about(self) -> str:
         """What it decides: the first line of its function's docstring."""
         return (self.function.__doc__ or "").strip().splitlines()[0]

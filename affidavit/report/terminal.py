@@ -11,24 +11,50 @@ import click
 from affidavit.catalog import Catalog
 from affidavit.exchange import Exchange
 from affidavit.finding import Verdict, VerdictKind
+from affidavit.plan import Plan
 from affidavit.redaction import PLACEHOLDER
 from affidavit.verdict import Result
 
 MOST_REASONS = 8
+ABOUT = 80
 
 
-def show_summary(catalog: Catalog, result: Result, folder: Path) -> None:
+def show_summary(catalog: Catalog, result: Result, folder: Path, seconds: float) -> None:
     """Counts, every broken claim with its proof, and why the rest is undecided."""
     counts = Counter(one.kind for one in result.verdicts)
     line = ", ".join(f"{counts[kind]} {kind.value}" for kind in VerdictKind)
-    click.echo(f"\n{catalog.profile.title}: {len(result.verdicts)} claims: {line}; {result.sent} requests")
+    cost = f"{result.sent} requests, {seconds:.1f} s"
+    click.echo(f"\n{catalog.profile.title}: {len(result.verdicts)} claims: {line}; {cost}")
     for verdict in result.verdicts:
         if verdict.kind is VerdictKind.BROKEN:
             _show_broken(catalog, result, verdict)
     reasons = Counter(one.reason for one in result.verdicts if one.kind is VerdictKind.UNDECIDED)
+    _show_reasons(reasons)
+    click.echo(f"  files: {folder}/run.ndjson verdicts.json junit.xml")
+
+
+def show_plan(catalog: Catalog, planned: Plan, budget: int | None) -> None:
+    """What a run would ask, in order, and what it would come to."""
+    title, total = catalog.profile.title, len(catalog.claims)
+    within = f" with a budget of {budget}" if budget else ""
+    click.echo(f"\n{title}{within}: up to {planned.requests} requests decide {len(planned.decided)} of {total} claims")
+    limit = catalog.profile.rate_limit
+    if limit.requests:
+        minutes = planned.seconds(limit.requests, limit.window_seconds) / 60
+        click.echo(f"  about {minutes:.0f} min at {limit.requests} requests per {limit.window_seconds:.0f} s and key")
+    asked = 0
+    for probe in planned.probes:
+        asked += planned.costs[probe.id]
+        click.echo(f"  {planned.costs[probe.id]:>5} {asked:>5}  {probe.id:<22} {probe.about[:ABOUT]}")
+    _show_reasons(Counter(planned.undecided.values()))
+
+
+def _show_reasons(reasons: Counter[str]) -> None:
     for reason, count in reasons.most_common(MOST_REASONS):
         click.echo(f"  undecided {count:>3}: {_safe(reason)}")
-    click.echo(f"  files: {folder}/run.ndjson verdicts.json junit.xml")
+    rest = sum(reasons.values()) - sum(count for _, count in reasons.most_common(MOST_REASONS))
+    if rest:
+        click.echo(f"  undecided {rest:>3}: for other reasons, each in verdicts.json")
 
 
 def _show_broken(catalog: Catalog, result: Result, verdict: Verdict) -> None:

@@ -1,0 +1,96 @@
+"""The keys file: keys by role, and what the owner of the keys allows. Reading is strict, and no message shows a key.
+
+[chatmaid]
+target = "http://127.0.0.1:8601"    # optional; the documented host when left out
+allow = ["real-message"]            # optional; risks that are refused otherwise
+recipient = "+12025550101"          # optional; who may get messages
+
+[chatmaid.keys]
+main = "sk_test_…"                  # the roles stand in openapi/chatmaid/profile.toml
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from affidavit.errors import KeysError
+from affidavit.profile import MAIN, Profile
+from affidavit.safety import LONGEST_NUMBER, RISKS, SHORTEST_NUMBER
+
+FIELDS = ("target", "allow", "recipient", "keys")
+VISIBLE = re.compile(r"[\x21-\x7e]+")
+
+
+@dataclass(frozen=True)
+class Access:
+    """How to reach one provider, and what may be done there."""
+
+    target: str | None = None
+    keys: Mapping[str, str] = field(default_factory=dict)
+    allowed: frozenset[str] = frozenset()
+    recipient: str | None = None
+    """Digits."""
+
+
+def read_keys(path: Path, profile: Profile, providers: Sequence[str]) -> Access:
+    """The provider's part of a keys file. Raises KeysError naming the field, never the key."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise KeysError(f"the keys file {path} cannot be read: {problem.strerror}; name an existing file") from problem
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise KeysError(f"the keys file {path} is not TOML: {_where(problem)}; see Keys in the README") from problem
+    _known(data, providers, f"the keys file {path}", "table")
+    table = data.get(profile.provider)
+    where = f"[{profile.provider}] in {path}"
+    if not isinstance(table, dict) or not isinstance(table.get("keys"), dict):
+        raise KeysError(f'the keys file {path} has no table [{profile.provider}.keys] of role = "key"; add one')
+    _known(table, FIELDS, where, "field")
+    target, allowed, recipient = table.get("target"), table.get("allow", []), table.get("recipient")
+    if target is not None and not isinstance(target, str):
+        raise KeysError(f"{where}: target is {target!r}, expected a URL such as {profile.url}")
+    if not isinstance(allowed, list) or any(risk not in RISKS[2:] for risk in allowed):
+        raise KeysError(f"{where}: allow is {allowed!r}, expected a list of some of {', '.join(RISKS[2:])}")
+    keys = {role: checked_key(role, key, profile, where) for role, key in table["keys"].items()}
+    digits = None if recipient is None else checked_recipient(recipient, where)
+    return Access(target, keys, frozenset(allowed), digits)
+
+
+def checked_key(role: str, key: Any, profile: Profile, where: str) -> str:  # noqa: ANN401 - any TOML value
+    """The key, when role and key are fit to be sent. Raises KeysError."""
+    if role not in profile.roles:
+        known = ", ".join(profile.roles)
+        raise KeysError(f"{where}: {role!r} is no role of a key; known are {known}")
+    if not isinstance(key, str) or not VISIBLE.fullmatch(key):
+        raise KeysError(f"{where}: the key of {role!r} is empty or holds blanks or letters no key has; copy it again")
+    if role == MAIN and not key.startswith(profile.main_prefix):
+        raise KeysError(
+            f"{where}: the key of {MAIN!r} does not begin with {profile.main_prefix}, so it would send real messages; "
+            "use a test key here"
+        )
+    return key
+
+
+def checked_recipient(number: Any, where: str) -> str:  # noqa: ANN401 - any TOML value
+    """The digits of a phone number. Raises KeysError."""
+    digits = re.sub(r"[ +()-]", "", str(number)) if isinstance(number, str) else ""
+    if not re.fullmatch(r"[1-9][0-9]*", digits) or not SHORTEST_NUMBER <= len(digits) <= LONGEST_NUMBER:
+        raise KeysError(f"{where}: recipient is {number!r}, expected a phone number with country code: +12025550101")
+    return digits
+
+
+def _known(table: Mapping[str, Any], known: Sequence[str], where: str, what: str) -> None:
+    unknown = sorted(set(table) - set(known))
+    if unknown:
+        raise KeysError(f"{where}: unknown {what} {', '.join(unknown)}; known are {', '.join(known)}")
+
+
+def _where(problem: Exception) -> str:
+    """What is wrong with the text, without the text: it may hold a key."""
+    found = re.search(r"\(at (?:line \d+, column \d+|end of document)\)", str(problem))
+    return found.group(0) if found else "its bytes are no UTF-8"

@@ -1,0 +1,201 @@
+"""The command line: what it refuses, with which words and exit code, and what stays readable."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+
+from affidavit import cli
+from affidavit.documents import load_catalog
+from affidavit.errors import ExitCode
+from affidavit.recorder import read_record
+from affidavit.sandbox.server import SandboxServer, keys_toml
+
+KEY = "sk_test_0123456789abcdef"
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def affidavit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Calls the command line in an empty folder; the exit code and all it said."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("CHATMAID_API_KEY", "WHATSAPI_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+    def call(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["affidavit", *arguments])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    return call
+
+
+@contextmanager
+def serving(status: int, content_type: str, body: bytes) -> Iterator[str]:
+    """A server that says the same to everybody."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_one_request(self) -> None:
+            self.raw_requestline = self.rfile.readline(65_537)
+            if not self.raw_requestline or not self.parse_request():
+                self.close_connection = True
+                return
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def keys_file(folder: Path, text: str) -> str:
+    path = folder / "keys.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('[chatmaid.keys]\nmain = "sk_live_1"', "sk_test_"),
+        ('[chatmaid.keys]\nmian = "sk_test_1"', "'mian'"),
+        ('[chatmaid.keys]\nmain = ""', "'main'"),
+        ('[chatmaid.keys]\nmain = "sk_test_1\\u000a"', "'main'"),
+        ("[chatmaid]\nkeys = 5", "[chatmaid.keys]"),
+        ('[chatmaid]\ncolour = 5\n[chatmaid.keys]\nmain = "sk_test_1"', "colour"),
+        ('[chatmaid]\nallow = ["anything"]\n[chatmaid.keys]\nmain = "sk_test_1"', "anything"),
+        ('[chatmaid]\nrecipient = "abc"\n[chatmaid.keys]\nmain = "sk_test_1"', "abc"),
+        ('[chatmaid]\ntarget = "ftp://x"\n[chatmaid.keys]\nmain = "sk_test_1"', "ftp://x"),
+        ('[chatmiad.keys]\nmain = "sk_test_1"', "chatmiad"),
+        ('[whatsapi.keys]\nmain = "sk_live_1"', "[chatmaid.keys]"),
+        ("main = ", "not TOML"),
+        ("\x00", "not TOML"),
+    ],
+)
+def test_a_bad_keys_file_is_named_and_ends_with_2(affidavit: Run, tmp_path: Path, text: str, named: str) -> None:
+    code, said = affidavit("run", "--provider", "chatmaid", "--keys", keys_file(tmp_path, text))
+    assert code == ExitCode.USAGE
+    assert named in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "reports").exists()
+
+
+def test_no_message_about_keys_shows_one(affidavit: Run, tmp_path: Path) -> None:
+    secret = "sk_test_5ecret"
+    for text in (f'[chatmaid.keys]\nmain = "{secret} "', f'[chatmaid.keys]\nmain = "{secret}', f'main = "{secret}"'):
+        _, said = affidavit("run", "--provider", "chatmaid", "--keys", keys_file(tmp_path, text))
+        assert secret not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--provider", "nobody"], "nobody"),
+        (["--keys", "missing.toml"], "missing.toml"),
+        (["--target", "http://127.0.0.1:1"], "exactly one --provider"),
+        (["--provider", "chatmaid", "--target", "nowhere"], "nowhere"),
+        (["--provider", "chatmaid", "--target", "http://127.0.0.1:1"], "CHATMAID_API_KEY"),
+        (["--provider", "chatmaid", "--budget", "0"], "0"),
+        (["--provider", "chatmaid", "--recipient", "me"], "me"),
+        (["--provider", "chatmaid", "--fault", "no-such-fault"], "no-such-fault"),
+        (["--provder", "chatmaid"], "--provder"),
+    ],
+)
+def test_wrong_use_ends_with_2(affidavit: Run, arguments: list[str], named: str) -> None:
+    code, said = affidavit("run", *arguments)
+    assert code == ExitCode.USAGE
+    assert named in said
+    assert "Traceback" not in said
+
+
+def test_a_target_that_is_not_there_ends_with_3(
+    affidavit: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHATMAID_API_KEY", KEY)
+    code, said = affidavit("run", "--provider", "chatmaid", "--target", "http://127.0.0.1:1")
+    assert code == ExitCode.UNREACHABLE
+    assert "http://127.0.0.1:1 does not answer HTTP" in said
+    rows = list(read_record(tmp_path / "reports" / "chatmaid" / "run.ndjson"))
+    assert rows[-1]["complete"] is False  # type: ignore[index]  # the end marker is a mapping
+    assert KEY not in (tmp_path / "reports" / "chatmaid" / "run.ndjson").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("status", [200, 404, 502])
+def test_a_target_that_answers_html_ends_with_3(affidavit: Run, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    monkeypatch.setenv("CHATMAID_API_KEY", KEY)
+    with serving(status, "text/html", b"<h1>Hello</h1>") as url:
+        code, said = affidavit("run", "--provider", "chatmaid", "--target", url)
+    assert code == ExitCode.UNREACHABLE
+    assert f"answers {status} with text/html" in said
+
+
+@pytest.mark.parametrize("provider", ["chatmaid", "whatsapi"])
+def test_a_refused_key_ends_with_2(affidavit: Run, monkeypatch: pytest.MonkeyPatch, provider: str) -> None:
+    profile = load_catalog(provider).profile
+    monkeypatch.setenv(profile.key_env, KEY)
+    with serving(401, "application/json", b'{"success": false, "error": "no"}') as url:
+        code, said = affidavit("run", "--provider", provider, "--target", url)
+    assert code == ExitCode.USAGE
+    assert profile.key_env in said
+    assert KEY not in said
+
+
+def test_a_run_against_a_server_with_a_keys_file(affidavit: Run, tmp_path: Path) -> None:
+    with SandboxServer("chatmaid") as server:
+        path = keys_file(tmp_path, keys_toml([server]))
+        arguments = ("run", "--provider", "chatmaid", "--keys", path, "--budget", "40", "--out", "out")
+        code, said = affidavit(*arguments)
+        assert code == ExitCode.KEPT
+        assert "0 broken" in said
+        assert not any(key in said for key in server.keys.values())
+        rows = list(read_record(tmp_path / "out" / "chatmaid" / "run.ndjson"))
+        assert len(httpx.get(f"{server.control_url}requests").json()["requests"]) <= 40
+    manifest, end = rows[0], rows[-1]
+    assert isinstance(manifest, dict)
+    assert isinstance(end, dict)
+    assert manifest["command"] == list(arguments)
+    assert set(manifest["documents"]) == {"openapi.yaml", "claims.yaml", "probes.yaml", "profile.toml"}
+    assert end["complete"] is True
+
+
+def test_a_plan_costs_nothing_and_stays_within_its_budget(affidavit: Run) -> None:
+    code, said = affidavit("plan", "--provider", "whatsapi", "--budget", "21")
+    assert code == ExitCode.KEPT
+    assert "budget of 21: up to" in said
+    assert int(said.split("up to ")[1].split()[0]) <= 21
+
+
+def test_the_files_of_a_run_hold_every_claim(affidavit: Run, tmp_path: Path) -> None:
+    affidavit("run", "--provider", "chatmaid", "--budget", "5", "--examples", "0")
+    claims = load_catalog("chatmaid").claims
+    folder = tmp_path / "reports" / "chatmaid"
+    verdicts = json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))["verdicts"]
+    assert [one["claim"] for one in verdicts] == list(claims)
+    assert (folder / "junit.xml").read_text(encoding="utf-8").count("<testcase ") == len(claims)

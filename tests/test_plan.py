@@ -1,0 +1,73 @@
+"""The plan: never dearer than its budget, never wrong about what a run with it can decide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from affidavit.documents import load_catalog, providers
+from affidavit.finding import VerdictKind
+from affidavit.plan import Means, plan
+from affidavit.profile import MAIN
+from affidavit.safety import FREE_RISKS, Policy, risk_of
+from affidavit.session import SANDBOX_POWERS, Settings, run
+
+CATALOGS = {name: load_catalog(name) for name in providers()}
+
+
+def embedded(provider: str) -> Means:
+    return Means(dict.fromkeys(CATALOGS[provider].profile.roles, ""), Policy(embedded=True), SANDBOX_POWERS)
+
+
+@settings(deadline=None)
+@given(provider=st.sampled_from(providers()), budget=st.integers(0, 400))
+def test_a_plan_keeps_to_its_budget_and_to_the_order_of_probes(provider: str, budget: int) -> None:
+    planned = plan(CATALOGS[provider], embedded(provider), budget)
+    assert planned.requests <= budget
+    names = [probe.id for probe in planned.probes]
+    assert len(set(names)) == len(names)
+    for place, probe in enumerate(planned.probes):
+        assert all(name in names[:place] for name in probe.after if planned.costs[name])
+    assert [probe.last for probe in planned.probes] == sorted(probe.last for probe in planned.probes)
+    assert {*names, *planned.left_out} == {*CATALOGS[provider].script.probes}
+
+
+@pytest.mark.parametrize("provider", providers())
+def test_a_larger_budget_decides_no_less_in_the_end(provider: str) -> None:
+    everything = plan(CATALOGS[provider], embedded(provider))
+    assert not [why for why in everything.left_out.values() if "budget" in why]
+    assert len(plan(CATALOGS[provider], embedded(provider), 60).decided) < len(everything.decided)
+
+
+@pytest.mark.parametrize("provider", providers())
+@pytest.mark.parametrize("budget", [21, 100])
+def test_a_run_mostly_decides_what_its_plan_expects(provider: str, budget: int, tmp_path: Path) -> None:
+    catalog = CATALOGS[provider]
+    result = run(catalog, Settings(budget=budget, examples=0), tmp_path, lambda *_: None)
+    assert result.complete
+    assert result.sent == len(result.evidence.exchanges) <= budget
+    open_ones = {one.claim for one in result.verdicts if one.kind is VerdictKind.UNDECIDED}
+    promised = set(plan(catalog, embedded(provider), budget).decided)
+    assert len(promised & open_ones) <= len(promised) * 0.15
+
+
+@pytest.mark.parametrize("provider", providers())
+def test_with_one_key_nothing_risky_is_planned(provider: str) -> None:
+    catalog = CATALOGS[provider]
+    key = f"{catalog.profile.main_prefix or 'sk_live_'}1"
+    planned = plan(catalog, Means({MAIN: key}, Policy()))
+    for probe in planned.probes:
+        assert not probe.needs
+    for claim, why in planned.undecided.items():
+        assert why, claim
+    whole = plan(catalog, Means({MAIN: key}, Policy(allowed=frozenset({"real-message", "account-change"}))))
+    assert len(whole.decided) >= len(planned.decided)
+
+
+def test_the_risk_of_a_step_is_read_from_its_template() -> None:
+    operation = CATALOGS["whatsapi"].openapi.operations["sendMessage"]
+    assert risk_of(operation, "sk_live_1", {"to": "{recipient}", "dry_run": True}) in FREE_RISKS
+    assert risk_of(operation, "sk_live_1", {"to": "{recipient}"}) == "real-message"
