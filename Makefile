@@ -29,7 +29,7 @@ SYSTEM_PACKAGES = \
     $(shell command -v node >/dev/null || echo nodejs) \
     $(shell command -v npm >/dev/null || echo npm)
 
-.PHONY: help setup contract test lint lint-python lint-documents sandbox load limits report gate lock system-packages \
+.PHONY: help setup contract test lint lint-python lint-documents score sandbox load limits report gate lock system-packages \
     clean
 
 help: ## Print this list
@@ -88,6 +88,9 @@ lint-documents: $(READY) ## Only the OpenAPI documents: three validators that ot
 	else \
 	    echo "Skipped Redocly's and Spectral's rules: this machine lacks $$lacking. CI runs them."; \
 	fi
+
+score: $(READY) ## Put every fault and variant on the sandbox, and count what the run finds (some minutes)
+	@$(BIN)/affidavit score
 
 sandbox: $(READY) ## Serve the embedded sandbox on the loopback address
 	@$(BIN)/affidavit sandbox

@@ -21,10 +21,11 @@ from affidavit.plan import plan
 from affidavit.profile import MAIN
 from affidavit.report.files import write_junit, write_verdicts
 from affidavit.report.progress import show_progress
-from affidavit.report.terminal import show_plan, show_summary
+from affidavit.report.terminal import show_plan, show_score, show_summary
 from affidavit.safety import RISKS
 from affidavit.sandbox.server import run_sandbox
 from affidavit.session import EMBEDDED_EXAMPLES, TARGET_EXAMPLES, Settings, means, run
+from affidavit.trials import score, trials
 
 
 @click.group()
@@ -114,6 +115,19 @@ def plan_command(
     for catalog, access in _chosen(names, target, keys_file):
         settings = Settings(target=access.target, keys=access.keys, allowed=access.allowed | frozenset(allow))
         show_plan(catalog, plan(catalog, means(catalog, settings), budget), budget)
+
+
+@cli.command("score")
+@click.option("--provider", "names", multiple=True, help="Provider; all of them when left out.")
+@click.option("--only", default="", help="Only faults and variants whose name contains this.")
+def score_command(names: tuple[str, ...], only: str) -> None:
+    """Put every fault and variant on the embedded sandbox, and count what the run finds."""
+    started = time.monotonic()
+    chosen = [one for one in trials(names or providers()) if only in one.name]
+    with show_progress("score") as progress:
+        result = score(chosen, progress)
+    show_score(result, time.monotonic() - started)
+    sys.exit(ExitCode.BROKEN if result.missed or result.alarms else ExitCode.KEPT)
 
 
 def _chosen(names: tuple[str, ...], target: str | None, keys_file: Path | None) -> list[tuple[Catalog, Access]]:

@@ -58,3 +58,5 @@ class Verdict:
     """Sequence numbers of the exchanges judged, capped at a few for kept claims."""
     judged: int = 0
     """How many exchanges were judged in all."""
+    proven_at: int = 0
+    """Sequence number of the exchange that completed the first proof of a broken claim; 0 without one."""

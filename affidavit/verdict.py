@@ -48,7 +48,9 @@ def _verdict(catalog: Catalog, claim: Claim, evidence: Evidence) -> Verdict:
     seqs = tuple(dict.fromkeys(seq for one in judgements for seq in one.judged))
     findings = _grouped([finding for one in judgements for finding in one.findings])
     kind, reason = _kind(claim, judgements, findings)
-    return Verdict(catalog.provider, claim.id, kind, reason, findings, seqs[-MOST_PROOFS:], len(seqs))
+    proofs = [max(one.exchanges) for judged in judgements for one in judged.findings if one.exchanges]
+    proven_at = min(proofs, default=0) if kind is VerdictKind.BROKEN else 0
+    return Verdict(catalog.provider, claim.id, kind, reason, findings, seqs[-MOST_PROOFS:], len(seqs), proven_at)
 
 
 def _kind(claim: Claim, judgements: list[Judgement], findings: tuple[Finding, ...]) -> tuple[VerdictKind, str]:

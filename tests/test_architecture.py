@@ -26,6 +26,7 @@ LAYERS = {
     "affidavit.cli": 3,
     "affidavit.pytest_plugin": 3,
     "affidavit.session": 3,
+    "affidavit.trials": 3,
     # 2: input and output, no decisions
     "affidavit.bridge": 2,
     "affidavit.client": 2,
@@ -52,6 +53,7 @@ LAYERS = {
     "affidavit.profile": 1,
     "affidavit.redaction": 1,
     "affidavit.safety": 1,
+    "affidavit.score": 1,
     "affidavit.sandbox": 1,
     "affidavit.template": 1,
     "affidavit.verdict": 1,

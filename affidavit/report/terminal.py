@@ -13,6 +13,7 @@ from affidavit.exchange import Exchange
 from affidavit.finding import Verdict, VerdictKind
 from affidavit.plan import Plan
 from affidavit.redaction import PLACEHOLDER
+from affidavit.score import BUDGET, MARKS, Score
 from affidavit.verdict import Result
 
 MOST_REASONS = 8
@@ -47,6 +48,27 @@ def show_plan(catalog: Catalog, planned: Plan, budget: int | None) -> None:
         asked += planned.costs[probe.id]
         click.echo(f"  {planned.costs[probe.id]:>5} {asked:>5}  {probe.id:<22} {probe.about[:ABOUT]}")
     _show_reasons(Counter(planned.undecided.values()))
+
+
+def show_score(result: Score, seconds: float) -> None:
+    """The table of `make score`."""
+    faults = result.of("fault")
+    found = len(faults) - len(result.missed)
+    click.echo(f"\nfaults found           {found} of {len(faults)}")
+    for mark in MARKS:
+        part = result.within(mark)
+        click.echo(f"  within {mark:>3} requests  {part} ({part / max(1, len(faults)):.0%})")
+    click.echo(f"APFD within {BUDGET}        {result.apfd():.2f}")
+    tried = {kind: len(result.of(kind)) for kind in ("variant", "seed")}
+    click.echo(f"false alarms           {len(result.alarms)} in {tried['variant']} variants, {tried['seed']} other seeds")
+    click.echo("family                 found")
+    for family, hits, total in result.families():
+        click.echo(f"  {family:<20} {hits} of {total}")
+    for outcome in result.missed:
+        click.echo(f"  missed {outcome.trial.provider} {outcome.trial.name}")
+    for outcome in result.alarms:
+        click.echo(f"  false alarm {outcome.trial.provider} {outcome.trial.name}: {', '.join(outcome.broken)}")
+    click.echo(f"{len(result.outcomes)} trials, {seconds:.0f} s")
 
 
 def _show_reasons(reasons: Counter[str]) -> None:
