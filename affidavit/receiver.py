@@ -83,7 +83,7 @@ class Receiver:
         Args:
             clock: dates the arrivals.
             token: nobody can guess it; it comes from whoever owns the randomness of the run.
-            silence: real seconds for which a silent connection is kept open.
+            silence: real seconds for which a silent connection is kept open; 0 hangs up at once.
             port: where to listen; 0 takes a free one.
         """
         if not TOKEN.fullmatch(token):

@@ -1,8 +1,8 @@
 """How good the judge is, from trials with every fault and variant of the embedded sandbox.
 
-A fault is found when a run with it breaks a claim, since the faithful sandbox breaks none. It is found within N requests
-when the first proof of a broken claim was complete after N. A false alarm is a broken claim under a variant, or on the
-faithful sandbox under another seed.
+A fault is found when a run with it breaks a claim, since the faithful sandbox breaks none. It is found within N
+requests when the first proof of a broken claim was complete after N. A false alarm is a broken claim under a variant,
+or on the faithful sandbox under another seed.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ def open_session(catalog: Catalog, settings: Settings, out: Path) -> Iterator[Se
     clock = VirtualClock(START)
     token = sha256(f"receiver-{settings.seed}".encode()).hexdigest()
     with (
-        Receiver(clock, token) as receiver,
+        Receiver(clock, token, silence=0) as receiver,
         SandboxServer(
             catalog.provider,
             seed=settings.seed,

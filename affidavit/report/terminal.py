@@ -60,7 +60,9 @@ def show_score(result: Score, seconds: float) -> None:
         click.echo(f"  within {mark:>3} requests  {part} ({part / max(1, len(faults)):.0%})")
     click.echo(f"APFD within {BUDGET}        {result.apfd():.2f}")
     tried = {kind: len(result.of(kind)) for kind in ("variant", "seed")}
-    click.echo(f"false alarms           {len(result.alarms)} in {tried['variant']} variants, {tried['seed']} other seeds")
+    click.echo(
+        f"false alarms           {len(result.alarms)} in {tried['variant']} variants, {tried['seed']} other seeds"
+    )
     click.echo("family                 found")
     for family, hits, total in result.families():
         click.echo(f"  {family:<20} {hits} of {total}")

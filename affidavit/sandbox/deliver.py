@@ -3,8 +3,9 @@
 There are two ways to come by the moment of a delivery, one per kind of clock:
 
 * `VirtualDeliveries`: time stands still unless somebody moves it, so deliveries happen while it is moved: moment by
-  moment, one after the other, always in the same order. Nobody waits for a slow receiver: one that has not answered
-  after a short real patience counts as a full timeout late, and the virtual clock moves by that much.
+  moment, one after the other, always in the same order. A receiver that hangs up without an answer stands for one that
+  stays silent until the timeout, and the virtual clock moves by that much: nobody waits, and a slow machine that is
+  merely slow to answer is not taken for a silent one.
 * `TimedDeliveries`: a timer of the event loop fires when the next delivery is due, and each goes out in its own task.
 
 What leaves this process only goes to this machine, or to the one place the user named (`Poster`'s `prefix`): an
@@ -28,8 +29,6 @@ from affidavit.sandbox.model import Machine, Outgoing
 
 TIMEOUT = 10.0
 """Seconds a receiver has to answer, on the clock of the sandbox."""
-PATIENCE = 0.5
-"""Real seconds a receiver has to answer under a virtual clock."""
 AT_ONCE = 32
 """Deliveries under way at a time; the others wait their turn."""
 KEPT = 200
@@ -67,7 +66,8 @@ class Poster:
         virtual = isinstance(clock, VirtualClock)
         self._clock = clock
         self._prefix = prefix
-        self._patience = patience if patience is not None else PATIENCE if virtual else TIMEOUT
+        self._hanging_up_is_silence = virtual
+        self._patience = TIMEOUT if patience is None else patience
         self._transport = transport
         self._client: httpx.AsyncClient | None = None
         self._turns = asyncio.Semaphore(AT_ONCE)
@@ -97,6 +97,8 @@ class Poster:
             except TimeoutError:
                 return None, f"no answer within {TIMEOUT:g} s", True
             except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+                if self._hanging_up_is_silence and isinstance(error, httpx.RemoteProtocolError):
+                    return None, f"no answer within {TIMEOUT:g} s", True
                 return None, f"{type(error).__name__}: {error}", False
 
     def _connected(self) -> httpx.AsyncClient:
