@@ -243,7 +243,7 @@ def test_credentials_that_meta_does_not_know_are_saved_but_neither_verify_nor_se
     bad = {**GOOD, "whatsappAccessToken": "nonsense"}
     assert caller.put("/auth/me/credentials", bad, role="sacrificial").status == 200
     verified = caller.post("/auth/me/credentials/verify", role="sacrificial")
-    assert verified.faults == [("whatsappAccessToken", "Meta does not accept this access token")]
+    assert verified.error == (409, "Meta does not accept the saved access token.")
     sent = caller.send(role="sacrificial")
     caller.wait(10)
     message = caller.message(sent, "sacrificial")
@@ -253,9 +253,7 @@ def test_credentials_that_meta_does_not_know_are_saved_but_neither_verify_nor_se
 
 def test_nothing_can_be_verified_where_nothing_is_saved() -> None:
     answer = Caller().post("/auth/me/credentials/verify", role="no_credentials")
-    assert answer.faults == [
-        ("whatsappAccessToken", "no credentials are saved: PUT /auth/me/credentials first"),
-    ]
+    assert answer.error == (409, "No credentials are saved: PUT /auth/me/credentials first.")
 
 
 @pytest.mark.parametrize("field", list(GOOD))

@@ -181,6 +181,14 @@ def test_another_rate_limit_holds_at_once() -> None:
     assert [caller.get("/auth/me").status for _ in range(4)] == [200, 200, 200, 429]
 
 
+def test_another_limit_of_registrations_holds_at_once() -> None:
+    caller = Caller()
+    assert caller.control("set-registration-limit", requests_per_minute=6) == {"requestsPerMinute": 6}
+    somebody = {"name": "Somebody", "email": "somebody@customers.example"}
+    statuses = [caller.post("/auth/register", somebody, role=None).status for _ in range(7)]
+    assert statuses == [*[201] * 6, 429]
+
+
 def test_the_description_shows_the_levers_the_recipients_and_the_accounts_but_no_key() -> None:
     caller = Caller()
     caller.send()
@@ -235,6 +243,11 @@ def test_the_description_shows_the_levers_the_recipients_and_the_accounts_but_no
             "set-rate-limit",
             {"role": "main", "requests_per_minute": 0},
             "requests_per_minute is 0, must be a whole number from 1.",
+        ),
+        (
+            "set-registration-limit",
+            {"requests_per_minute": 1.5},
+            "requests_per_minute is 1.5, must be a whole number from 1.",
         ),
     ],
 )

@@ -159,8 +159,6 @@ def test_a_text_has_at_most_4096_code_points_however_many_bytes(letter: str) -> 
         (b"{", "body is not valid JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
         (b'{"to":"\xff"}', "body is not valid UTF-8"),
         (b'{"to":"\\ud800"}', "body contains an unpaired surrogate"),
-        (b'{"message":"a\\u0000b"}', "contains a NUL character"),
-        (b'{"metadata":{"a\\u0000":[{}]}}', "contains a NUL character"),
         (b'{"metadata":{"a":1e999}}', "body contains a number that is out of range"),
         (b'{"metadata":{"a":%s}}' % (b"9" * 5000), "body contains a number that is out of range"),
         (b'{"metadata":{"a":NaN}}', "body is not valid JSON: NaN is not a JSON value"),
@@ -178,7 +176,7 @@ def test_what_only_looks_like_trouble_is_taken_as_it_is() -> None:
     deep: object = {}
     for _ in range(97):
         deep = {"a": deep}
-    metadata = {"deep": deep, "text": "\\u0000", "pair": "👍", "number": 10**300, "wide": [[]] * 200}
+    metadata = {"deep": deep, "text": "\0", "pair": "👍", "number": 10**300, "wide": [[]] * 200}
     assert caller.message(caller.send(metadata=metadata))["metadata"] == metadata
 
 
@@ -448,7 +446,7 @@ def test_a_scheduled_message_cannot_be_retried() -> None:
     assert caller.post(f"/messages/{sent}/retry").error == (409, "Only failed messages can be retried.")
 
 
-@pytest.mark.parametrize("message_id", ["9dd15ee1-3d3c-44e1-9dd2-8ec6547e7e20", "nothing", "%ff", "a%2Fb", "+", "bulk"])
+@pytest.mark.parametrize("message_id", ["9dd15ee1-3d3c-44e1-9dd2-8ec6547e7e20", "nothing", "%ff", "a%2Fb", "+"])
 def test_a_message_that_is_not_there_is_not_found(message_id: str) -> None:
     caller = Caller()
     assert caller.get(f"/messages/{message_id}").error == (404, "Message not found.")

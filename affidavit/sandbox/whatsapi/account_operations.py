@@ -6,7 +6,7 @@ from affidavit.sandbox.model import Json, Response
 from affidavit.sandbox.whatsapi import validation
 from affidavit.sandbox.whatsapi.accounts import PLANS, Account
 from affidavit.sandbox.whatsapi.lifecycle import Credentials
-from affidavit.sandbox.whatsapi.refusal import Problem, invalid
+from affidavit.sandbox.whatsapi.refusal import Refusal, invalid
 from affidavit.sandbox.whatsapi.service import Call, Service, succeeded
 
 
@@ -53,12 +53,12 @@ def remove_credentials(service: Service, call: Call, account: Account) -> Respon
 
 
 def verify_credentials(_service: Service, _call: Call, account: Account) -> Response:
-    """POST /auth/me/credentials/verify."""
+    """POST /auth/me/credentials/verify: a 409 when they do not pass, since the request has no field to be at fault."""
     credentials = account.sender.credentials.current
     if credentials is None:
-        raise invalid(Problem("whatsappAccessToken", "no credentials are saved: PUT /auth/me/credentials first"))
+        raise Refusal(409, "No credentials are saved: PUT /auth/me/credentials first.")
     if not credentials.good:
-        raise invalid(Problem("whatsappAccessToken", "Meta does not accept this access token"))
+        raise Refusal(409, "Meta does not accept the saved access token.")
     return succeeded(200, {"verified": True})
 
 

@@ -72,10 +72,14 @@ def _set_plan(service: Service, arguments: Arguments, _now: float) -> Json:
 
 
 def _set_rate_limit(service: Service, arguments: Arguments, _now: float) -> Json:
-    limit = arguments["requests_per_minute"]
-    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
-        raise UnknownControlError(f"requests_per_minute is {limit!r}, must be a whole number from 1.")
+    limit = _whole_number(arguments, "requests_per_minute")
     _account(service, arguments).limiter.limit = limit
+    return {"requestsPerMinute": limit}
+
+
+def _set_registration_limit(service: Service, arguments: Arguments, _now: float) -> Json:
+    limit = _whole_number(arguments, "requests_per_minute")
+    service.registrations.limit = limit
     return {"requestsPerMinute": limit}
 
 
@@ -116,6 +120,13 @@ def _account(service: Service, arguments: Arguments) -> Account:
     return account
 
 
+def _whole_number(arguments: Arguments, name: str) -> int:
+    value = arguments[name]
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise UnknownControlError(f"{name} is {value!r}, must be a whole number from 1.")
+    return value
+
+
 def _unknown(name: str, value: Json, known: Mapping[str, object] | tuple[str, ...]) -> UnknownControlError:
     return UnknownControlError(f"{name} {value!r} is not known. Known: {', '.join(known)}.")
 
@@ -126,6 +137,7 @@ CONTROLS: Mapping[str, Control] = {
     "deactivate": Control(("role",), _deactivate),
     "set-plan": Control(("role", "plan"), _set_plan),
     "set-rate-limit": Control(("role", "requests_per_minute"), _set_rate_limit),
+    "set-registration-limit": Control(("requests_per_minute",), _set_registration_limit),
     "webhook-log": Control((), _webhook_log),
     "describe": Control((), _describe),
 }

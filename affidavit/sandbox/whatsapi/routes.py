@@ -81,7 +81,7 @@ ROUTES: tuple[PublicRoute | KeyedRoute, ...] = (
     ),
     KeyedRoute(
         method="POST", path="/auth/me/credentials/verify", summary="Verify your Meta credentials",
-        answer=account_operations.verify_credentials, errors=(400,),
+        answer=account_operations.verify_credentials, errors=(409,),
     ),
     KeyedRoute(
         method="PUT", path="/auth/me/webhook", summary="Set your webhook URL",
@@ -176,10 +176,10 @@ def find(method: str, path: str) -> Found:
 
 
 def _find_by_parts(method: str, parts: tuple[str, ...]) -> Found:
-    """A literal path wins over one with the parameter, method by method."""
+    """A path that is spelled out is never one with the parameter, whatever the method: so OpenAPI tells paths apart."""
     message_id = parts[1] if len(parts) > 1 else ""
     templated = (parts[0], PARAMETER, *parts[2:]) if message_id else parts
-    known = {**_BY_PARTS.get(templated, {}), **_BY_PARTS.get(parts, {})}
+    known = _BY_PARTS.get(parts) or _BY_PARTS.get(templated, {})
     route = known.get(method)
     if route is None:
         return Found(None, allowed=tuple(sorted(known)))
