@@ -29,8 +29,8 @@ SYSTEM_PACKAGES = \
     $(shell command -v node >/dev/null || echo nodejs) \
     $(shell command -v npm >/dev/null || echo npm)
 
-.PHONY: help setup contract test lint lint-python lint-documents score sandbox load limits report gate lock system-packages \
-    clean
+.PHONY: help setup contract test conformance lint lint-python lint-documents score sandbox load limits report gate lock \
+    system-packages clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ contract: $(READY) ## Hold the providers to their documents; without TARGET, on 
 
 test: $(READY) ## Test the package itself; a test that hangs is stopped after two minutes
 	@$(BIN)/pytest --timeout 120 $(PYTEST_ARGS)
+
+conformance: $(READY) ## Hold the sandbox to the OpenAPI documents with tools that others wrote
+	@$(BIN)/python -m tests.conformance
 
 lint: lint-python lint-documents ## Check the code and the OpenAPI documents
 
