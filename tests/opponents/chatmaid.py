@@ -5,6 +5,7 @@ disagree it takes a legal but less obvious reading (the comments say which), so 
 the documents promise is found out. All time comes from the callable it is made with.
 """
 
+import contextlib
 import ipaddress
 import json
 import math
@@ -16,6 +17,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +25,7 @@ from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 Json = dict[str, Any]
 Reply = tuple[int, dict[str, str], Json]
+Connection = socket.socket | tuple[bytes, socket.socket]
 PhoneRow = tuple[str, str, str, str, int | None, int | None]
 HistoryRow = tuple[str, str, str, str, int, bool]
 ReceivedRow = tuple[str, str, str, str, str, str | None, int]
@@ -78,6 +81,7 @@ PHONES: tuple[PhoneRow, ...] = (
     ("northwind", "+442079460011", "Old handset", "disconnected", 90, 40),
     ("northwind", "+442079460012", "Front desk", "connected", 30, 31),
     ("northwind", "+442079460013", "Van 3", "connecting", None, None),
+    ("northwind", "+442079460014", "Shop", "connected", 100, None),
     ("harbour", "+442079460777", "Reception", "connected", 300, None),
 )
 
@@ -98,7 +102,7 @@ RECEIVED: tuple[ReceivedRow, ...] = (
     ("northwind", "+442079460012", "+12025550110", "text", "Are the tulips in?", None, 4),
     ("northwind", "+442079460012", "+12025550110", "image", "these ones", None, 3),
     ("northwind", "+442079460012", "+12025550121", "text", "Who drives on Friday?", "120363025550100001@g.us", 9),
-    ("northwind", "+442079460011", "+12025550122", "text", "Old number, still me", None, 70),
+    ("northwind", "+442079460014", "+12025550122", "text", "Open on Sunday?", None, 70),
     ("northwind", "+442079460012", "+12025550123", "text", "Gr\u00fc\u00dfe \U0001f337", None, 1),
     ("harbour", "+442079460777", "+12025550150", "text", "I will be late", None, 12),
 )
@@ -226,7 +230,8 @@ def as_sent(message: Json, at: int) -> Json:
         "content": message["content"],
         "errorMessage": "The number is not on WhatsApp" if failed else None,
         "errorCode": "RECIPIENT_UNREACHABLE" if failed else None,
-        **{f"{step}At": moment(reached(message[step], at)) for step in ("failed", "sent", "created")},
+        **{f"{step}At": moment(reached(message[step], at)) for step in ("failed", "sent")},
+        "createdAt": moment(message["created"]),
     }
 
 
@@ -614,15 +619,24 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         super().__init__(address, handler)
-        self.connections: set[socket.socket] = set()
+        self.connections: set[Connection] = set()
+
+    def process_request(self, request: Connection, client_address: object) -> None:
+        """Remember the connection before its thread starts."""
+        self.connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Connection) -> None:
+        """Forget the connection, whoever closed it."""
+        self.connections.discard(request)
+        super().shutdown_request(request)
 
     def hang_up(self) -> None:
         """End the connections that callers keep open."""
         for connection in list(self.connections):
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
+            if isinstance(connection, socket.socket):
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -634,25 +648,15 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1
     server: Server
 
-    def setup(self) -> None:
-        """Remember the connection."""
-        super().setup()
-        self.server.connections.add(self.connection)
-
-    def finish(self) -> None:
-        """Forget the connection, whoever closed it."""
-        self.server.connections.discard(self.connection)
-        try:
-            super().finish()
-        except ConnectionError:
-            return
-
     def handle(self) -> None:
         """Serve one connection; a caller who hangs up is no error."""
-        try:
+        with contextlib.suppress(ConnectionError):
             super().handle()
-        except ConnectionError:
-            self.close_connection = True
+
+    def finish(self) -> None:
+        """End one connection; what a caller who hung up did not read is no error."""
+        with contextlib.suppress(ConnectionError):
+            super().finish()
 
     def serve(self) -> None:
         """Answer one request of any method."""
@@ -686,7 +690,8 @@ class Handler(BaseHTTPRequestHandler):
         if code == 501:
             self.serve()
             return
-        refusal = RefusedError(min(code, 431), "Bad Request", [message or explain or "Not understood"])
+        status = code if code < 500 else 400
+        refusal = RefusedError(status, HTTPStatus(status).phrase, [message or explain or "Not understood"])
         path = getattr(self, "path", "/").partition("?")[0]
         self.reply(refusal.status, {"Connection": "close"}, self.server.opponent.envelope(refusal, path))
 

@@ -267,3 +267,27 @@ def test_what_is_not_there_is_refused_on_a_connection_that_lives_on(talk: Conver
     if method != "HEAD":
         refused(answer, answer.status_code)
     talk.get("/v1/account")
+
+
+def test_pages_out_of_range_are_moved_into_it(talk: Conversation) -> None:
+    assert talk.get("/v1/messages?limit=101&page=0")["pagination"] == {
+        "page": 1,
+        "limit": 100,
+        "total": 4,
+        "totalPages": 1,
+    }
+    assert talk.get("/v1/messages?limit=x&page=-1")["pagination"] == {
+        "page": 1,
+        "limit": 20,
+        "total": 4,
+        "totalPages": 1,
+    }
+    assert talk.get(f"/v1/messages?page={'9' * 4000}")["data"] == []
+
+
+def test_it_closes_while_a_caller_keeps_a_connection() -> None:
+    with httpx.Client() as client:
+        with ChatmaidOpponent(lambda: 0.0) as opponent:
+            assert client.get(opponent.url + "/v1/account").status_code == 401
+        with pytest.raises(httpx.TransportError):
+            client.get(opponent.url + "/v1/account")
