@@ -2,7 +2,7 @@ import http.server
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,11 +32,14 @@ class Receiver:
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
         self.answers: list[int] = []
+        self.delays: list[Callable[[], None]] = []
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 receiver.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                if receiver.delays:
+                    receiver.delays.pop(0)()
                 self.send_response(receiver.answers.pop(0) if receiver.answers else 200)
                 self.end_headers()
 
@@ -267,6 +270,51 @@ def test_while_whatsapp_fails_sending_is_paused_and_goes_on_by_itself(
     clock.at += 30
     assert main.post("/send-message", json=HELLO).status_code == 202
     assert get(main, message_id)["status"] == "delivered"
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer sk_live_", "Basic {key}", "{key}", "Bearer {key}0"])
+def test_without_a_good_key_there_is_only_401(opponent: WhatsapiOpponent, authorization: str) -> None:
+    headers = {"Authorization": authorization.format(key=opponent.keys["main"])}
+    with httpx.Client(base_url=opponent.url, headers=headers, trust_env=False) as client:
+        paths = ["/auth/me", "/messages", "/messages/x", "/analytics/summary", "/billing/portal", "/nothing"]
+        answers = [client.get(path) for path in paths]
+        assert {answer.status_code for answer in answers} == {401}
+        assert {answer.json()["success"] for answer in answers} == {False}
+        assert client.get("/openapi.json").status_code == 200
+
+
+def test_a_body_in_chunks_is_read_like_any_other(main: httpx.Client) -> None:
+    body = json.dumps(HELLO).encode()
+    chunks = (body[:10], body[10:])
+    headers = {"Content-Type": "application/json"}
+    assert main.post("/send-message", content=iter(chunks), headers=headers).status_code == 202
+    assert main.get("/auth/me").status_code == 200
+
+
+def test_a_slow_receiver_is_asked_once_more(main: httpx.Client, receiver: Receiver, clock: Clock) -> None:
+    main.put("/auth/me/webhook", json={"url": receiver.url})
+    main.post("/send-message", json=HELLO)
+    clock.at += 1
+    receiver.delays = [lambda: setattr(clock, "at", clock.at + 10.5)]
+    main.get("/auth/me")
+    assert [body["data"]["status"] for body in receiver.bodies] == ["sent", "sent"]
+
+
+def test_what_was_dry_run_arrives_and_is_told_like_the_rest(
+    opponent: WhatsapiOpponent, receiver: Receiver, clock: Clock
+) -> None:
+    with caller(opponent, "no_credentials") as client:
+        client.put("/auth/me/webhook", json={"url": receiver.url})
+        assert client.post("/send-message", json=HELLO).status_code == 400
+        assert client.post("/send-message", json={**HELLO, "dry_run": True}).status_code == 202
+    clock.at += 3
+    opponent.tick()
+    assert [body["data"]["status"] for body in receiver.bodies] == ["sent", "delivered"]
+
+
+@pytest.mark.parametrize("url", ["https://127.0.0.1/", "https://[::1]/", "https://localhost/", "https://10.0.0.1/", 1])
+def test_a_webhook_must_be_public(main: httpx.Client, url: object) -> None:
+    assert main.put("/auth/me/webhook", json={"url": url}).status_code == 400
 
 
 @pytest.mark.parametrize("method", ["BREW", "TRACE", "OPTIONS", "PATCH"])

@@ -21,6 +21,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import Message as Headers
@@ -243,19 +244,19 @@ class WhatsapiOpponent:
             if not account.active:
                 raise Refusal(403, "This account is deactivated.")
         allowed = []
-        for method, template, handler in self.open_routes + self.keyed_routes:
+        for method, template, handler in self.open_routes + (self.keyed_routes if account else []):
             match = re.fullmatch(re.escape(template).replace(r"\{id\}", "([^/]+)"), call.path)
             if match is None:
                 continue
             allowed.append(method)
             if method != call.method.replace("HEAD", "GET"):
                 continue
-            if account is None and (method, template, handler) in self.keyed_routes:
-                raise Refusal(401, "Send your API key: 'Authorization: Bearer sk_live_...'.", WWW_Authenticate="Bearer")
             call.id = unquote(match[1]) if match.groups() else ""
             return handler(call)
         if allowed:
             raise Refusal(405, f"{call.path} does not know {call.method}.", Allow=", ".join(allowed))
+        if account is None:
+            raise Refusal(401, "Send your API key: 'Authorization: Bearer sk_live_...'.", WWW_Authenticate="Bearer")
         raise Refusal(404, "There is nothing at this address.")
 
     def _account_of(self, call: Call) -> Account | None:
@@ -608,18 +609,16 @@ class WhatsapiOpponent:
                 self._post(url, body)
 
     def _post(self, url: str, body: bytes) -> bool:
-        parts = urlsplit(url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        connection = kind(parts.hostname or "", parts.port, timeout=10)
         started = self.now()
         try:
-            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            connection.request("POST", target, body, {"Content-Type": "application/json"})
-            accepted = 200 <= connection.getresponse().status < 300
-        except (OSError, http.client.HTTPException):
+            parts = urlsplit(url)
+            kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+            with closing(kind(parts.hostname or "", parts.port, timeout=10)) as connection:
+                target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+                connection.request("POST", target, body, {"Content-Type": "application/json"})
+                accepted = 200 <= connection.getresponse().status < 300
+        except (OSError, ValueError, http.client.HTTPException):
             return False
-        finally:
-            connection.close()
         return accepted and self.now() - started <= 10
 
     def _meta_subscribes(self, call: Call) -> Reply:
@@ -707,12 +706,18 @@ def not_a_number(text: str) -> float:
     raise ValueError(text)
 
 
+def finite(text: str) -> float | None:
+    """Read a number; what no double can hold becomes null, as in JavaScript."""
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
 def read_body(call: Call) -> Json:
     """Read a JSON object; a body that does not say it is JSON counts as empty."""
     if call.headers.get_content_type() != "application/json":
         return {}
     try:
-        body = json.loads(call.body.decode(), parse_constant=not_a_number)
+        body = json.loads(call.body.decode(), parse_constant=not_a_number, parse_float=finite)
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
@@ -722,7 +727,7 @@ def read_body(call: Call) -> Json:
 
 def whole_number(call: Call, name: str, default: int) -> int:
     text = call.query.get(name, str(default))
-    if not re.fullmatch("0*[1-9][0-9]{0,8}", text):
+    if not re.fullmatch("[1-9][0-9]{0,8}", text):
         refuse_if([detail([name], "must be a whole number from 1 on")])
     return int(text)
 
@@ -775,7 +780,7 @@ def is_public_https(url: str) -> bool:
         ip = ipaddress.ip_address(host)
     except ValueError:
         last = host.rpartition(".")[2]
-        return "." in host.strip(".") and not last.isdigit() and last not in ("localhost", "local", "internal")
+        return "." in host.strip(".") and last[:1].isalpha() and last not in ("localhost", "local", "internal")
     mapped = getattr(ip, "ipv4_mapped", None)
     return (mapped or ip).is_global
 
@@ -809,15 +814,27 @@ class Wire(http.server.BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def _any_method(self) -> None:
-        length = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers or not length.isdecimal():
-            self.send_error(400, "Send a Content-Length.")
+        try:
+            body = self._read_chunks() if "Transfer-Encoding" in self.headers else self._read_counted()
+        except ValueError:
+            self.send_error(400, "The length of the body cannot be read.")
             return
-        body = self.rfile.read(int(length))
         path, _, query = self.path.partition("?")
         nobody = Account("", "", "free", "")
         call = Call(self.command, path, dict(parse_qsl(query)), self.headers, body, self.client_address[0], nobody)
         self._write(self.opponent.answer(call))
+
+    def _read_counted(self) -> bytes:
+        return self.rfile.read(max(0, int(self.headers.get("Content-Length", "0"))))
+
+    def _read_chunks(self) -> bytes:
+        body = b""
+        while size := int(self.rfile.readline(1000).partition(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline(1000)
+        while self.rfile.readline(1000).strip():
+            pass
+        return body
 
     def _write(self, reply: Reply) -> None:
         self.send_response(reply.status)
