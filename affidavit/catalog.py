@@ -49,6 +49,11 @@ class Row:
         """What the row needs to be judged: of each group one step. Empty when it judges answers whoever asked."""
         return CHECKS[self.check].alternatives(self.params)
 
+    @property
+    def hears(self) -> bool:
+        """Whether it judges webhooks."""
+        return CHECKS[self.check].hears
+
 
 @dataclass(frozen=True)
 class Claim:

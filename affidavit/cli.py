@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from affidavit.catalog import Catalog
 from affidavit.client import checked_url
-from affidavit.documents import load_catalog, providers
+from affidavit.documents import providers
 from affidavit.errors import AffidavitError, ExitCode, IncompleteError, KeysError, TargetError, UsageError
 from affidavit.finding import VerdictKind
-from affidavit.keys import Access, checked_key, checked_recipient, read_keys
+from affidavit.keys import checked_recipient, chosen
 from affidavit.plan import plan
-from affidavit.profile import MAIN
 from affidavit.report.files import write_junit, write_verdicts
 from affidavit.report.progress import show_progress
 from affidavit.report.terminal import show_plan, show_score, show_summary
@@ -73,7 +69,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - the options of a command line
 ) -> None:
     """Hold providers to their documents and say how each claim stands."""
     broken = incomplete = False
-    for catalog, access in _chosen(names, target, keys_file):
+    for catalog, access in chosen(names, target, keys_file):
         digits = access.recipient if recipient is None else checked_recipient(recipient, "--recipient")
         embedded = access.target is None
         if deviations and not embedded:
@@ -112,7 +108,7 @@ def plan_command(
     names: tuple[str, ...], target: str | None, keys_file: Path | None, budget: int | None, allow: tuple[str, ...]
 ) -> None:
     """Show what a run would ask, what that decides, and how long it takes. Nothing is sent."""
-    for catalog, access in _chosen(names, target, keys_file):
+    for catalog, access in chosen(names, target, keys_file):
         settings = Settings(target=access.target, keys=access.keys, allowed=access.allowed | frozenset(allow))
         show_plan(catalog, plan(catalog, means(catalog, settings), budget), budget)
 
@@ -123,30 +119,11 @@ def plan_command(
 def score_command(names: tuple[str, ...], only: str) -> None:
     """Put every fault and variant on the embedded sandbox, and count what the run finds."""
     started = time.monotonic()
-    chosen = [one for one in trials(names or providers()) if only in one.name]
+    wanted = [one for one in trials(names or providers()) if only in one.name]
     with show_progress("score") as progress:
-        result = score(chosen, progress)
+        result = score(wanted, progress)
     show_score(result, time.monotonic() - started)
     sys.exit(ExitCode.BROKEN if result.missed or result.alarms else ExitCode.KEPT)
-
-
-def _chosen(names: tuple[str, ...], target: str | None, keys_file: Path | None) -> list[tuple[Catalog, Access]]:
-    """The providers to ask, each with how to reach it."""
-    chosen = list(dict.fromkeys(names)) or providers()
-    if target and len(chosen) != 1:
-        raise UsageError(f"--target {target} needs exactly one --provider, got {', '.join(chosen)}")
-    found = []
-    for name in chosen:
-        catalog = load_catalog(name)
-        access = read_keys(keys_file, catalog.profile, providers()) if keys_file else Access()
-        variable = catalog.profile.key_env
-        if os.environ.get(variable) and MAIN not in access.keys:
-            key = checked_key(MAIN, os.environ[variable], catalog.profile, f"the variable {variable}")
-            access = replace(access, keys={MAIN: key, **access.keys})
-        address = target or access.target or (catalog.profile.url if access.keys else None)
-        where = "--target" if target else f"target of [{name}]"
-        found.append((catalog, replace(access, target=address and checked_url(address, where))))
-    return found
 
 
 @cli.command("sandbox")
@@ -156,9 +133,9 @@ def _chosen(names: tuple[str, ...], target: str | None, keys_file: Path | None) 
 @click.option("--keys-out", type=click.Path(path_type=Path), help="Write the sandbox's keys as a keys file.")
 def sandbox_command(names: tuple[str, ...], port: int | None, seed: int, keys_out: Path | None) -> None:
     """Start the embedded sandbox alone, on loopback."""
-    chosen = list(names) or providers()
-    ports = {name: port + index for index, name in enumerate(chosen)} if port is not None else {}
-    sys.exit(run_sandbox(chosen, ports, seed, keys_out, virtual=False))
+    wanted = list(names) or providers()
+    ports = {name: port + index for index, name in enumerate(wanted)} if port is not None else {}
+    sys.exit(run_sandbox(wanted, ports, seed, keys_out, virtual=False))
 
 
 def main() -> None:

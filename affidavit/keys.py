@@ -11,14 +11,18 @@ main = "sk_test_…"                  # the roles stand in openapi/chatmaid/prof
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from affidavit.errors import KeysError
+from affidavit.catalog import Catalog
+from affidavit.client import checked_url
+from affidavit.documents import load_catalog, providers
+from affidavit.errors import KeysError, UsageError
 from affidavit.profile import MAIN, Profile
 from affidavit.safety import LONGEST_NUMBER, RISKS, SHORTEST_NUMBER
 
@@ -37,7 +41,29 @@ class Access:
     """Digits."""
 
 
-def read_keys(path: Path, profile: Profile, providers: Sequence[str]) -> Access:
+def chosen(names: tuple[str, ...], target: str | None, keys_file: Path | None) -> list[tuple[Catalog, Access]]:
+    """The providers to ask, each with how to reach it: options before the keys file before the environment.
+
+    Raises UsageError.
+    """
+    wanted = list(dict.fromkeys(names)) or providers()
+    if target and len(wanted) != 1:
+        raise UsageError(f"--target {target} needs exactly one --provider, got {', '.join(wanted)}")
+    found = []
+    for name in wanted:
+        catalog = load_catalog(name)
+        access = read_keys(keys_file, catalog.profile) if keys_file else Access()
+        variable = catalog.profile.key_env
+        if os.environ.get(variable) and MAIN not in access.keys:
+            key = checked_key(MAIN, os.environ[variable], catalog.profile, f"the variable {variable}")
+            access = replace(access, keys={MAIN: key, **access.keys})
+        address = target or access.target or (catalog.profile.url if access.keys else None)
+        where = "--target" if target else f"target of [{name}]"
+        found.append((catalog, replace(access, target=address and checked_url(address, where))))
+    return found
+
+
+def read_keys(path: Path, profile: Profile) -> Access:
     """The provider's part of a keys file. Raises KeysError naming the field, never the key."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -45,7 +71,7 @@ def read_keys(path: Path, profile: Profile, providers: Sequence[str]) -> Access:
         raise KeysError(f"the keys file {path} cannot be read: {problem.strerror}; name an existing file") from problem
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise KeysError(f"the keys file {path} is not TOML: {_where(problem)}; see Keys in the README") from problem
-    _known(data, providers, f"the keys file {path}", "table")
+    _known(data, providers(), f"the keys file {path}", "table")
     table = data.get(profile.provider)
     where = f"[{profile.provider}] in {path}"
     if not isinstance(table, dict) or not isinstance(table.get("keys"), dict):

@@ -17,7 +17,6 @@ from math import ceil
 from typing import Any
 
 from affidavit.catalog import Catalog, Claim, Row
-from affidavit.checks.table import CHECKS
 from affidavit.evidence import fits
 from affidavit.exchange import ABSENT
 from affidavit.probes.script import Call, Probe, Wait, whole_body
@@ -163,7 +162,7 @@ class _Planner:
         groups: list[AbstractSet[str]] = [set(group) for group in row.alternatives]
         if groups:
             return groups
-        if CHECKS[row.check].hears:
+        if row.hears:
             hearing = [probe for probe in self.probes.values() if "receiver" in probe.needs]
             return [{f"{probe.id}/{call.id}" for probe in hearing for call in probe.calls}]
         operations, status = row.params.get("operation", "*"), row.params.get("status", "any")

@@ -49,6 +49,26 @@ def values(document: Any, pointer: str) -> list[Any]:  # noqa: ANN401 - any JSON
     return [value for _, value in locate(document, pointer) if value is not ABSENT]
 
 
+def put(document: Any, pointer: str, value: Any, *, over: type | None = None) -> Any:  # noqa: ANN401 - any JSON value
+    """A copy of the document with `value` at every place the pointer names.
+
+    With `over`, only where a value of that type stands now; without, also where an object lacks the member.
+    """
+    for at, old in locate(document, pointer):
+        if over is None or isinstance(old, over):
+            document = _changed(document, tokens(at), value)
+    return document
+
+
+def _changed(node: Any, rest: list[str], value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if not rest:
+        return value
+    if isinstance(node, list):
+        place = int(rest[0])
+        return [*node[:place], _changed(node[place], rest[1:], value), *node[place + 1 :]]
+    return {**node, rest[0]: _changed(node.get(rest[0], {}), rest[1:], value)}
+
+
 def _walk(node: Any, rest: list[str], at: str) -> Iterator[Located]:  # noqa: ANN401 - any JSON value
     if not rest:
         yield at, node

@@ -10,8 +10,9 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -26,8 +27,10 @@ from affidavit.documents import OPENAPI, digests
 from affidavit.errors import AffidavitError, IncompleteError, KeysError, TargetError, UsageError
 from affidavit.evidence import Evidence
 from affidavit.exchange import ABSENT, Delivery, Request
+from affidavit.finding import Verdict, VerdictKind
 from affidavit.openapi_document import Operation
 from affidavit.plan import Means, Plan, plan
+from affidavit.pointer import put
 from affidavit.probes.flow import Answerer, Pause, Routes, Send, Skip, Steer, play
 from affidavit.probes.script import Probe
 from affidavit.profile import MAIN
@@ -36,7 +39,7 @@ from affidavit.recorder import Recorder
 from affidavit.redaction import Redactor
 from affidavit.safety import Policy
 from affidavit.sandbox.server import SandboxServer
-from affidavit.template import Scope
+from affidavit.template import Scope, UnboundError, fill
 from affidavit.verdict import Result, judge
 
 START = 1_800_000_000.0
@@ -44,6 +47,8 @@ START = 1_800_000_000.0
 
 EMBEDDED_EXAMPLES, TARGET_EXAMPLES = 15, 2
 """Invented requests per operation and mode: the embedded sandbox costs nothing, a target's limit is dear."""
+WALK_STEPS = 6
+"""Requests of one path over the links at most."""
 SANDBOX_POWERS = frozenset({"control", "receiver", "virtual-time"})
 UNAUTHORIZED = 401
 PATIENCE = 3
@@ -252,7 +257,7 @@ class Session:
         now = [probe for probe in planned.probes if not probe.last]
         reserved = sum(planned.costs[probe.id] for probe in bursts)
         done = {probe.id for probe in bursts}
-        tell = _Steps(progress, len(planned.probes) + len(properties))
+        tell = _Steps(progress, len(planned.probes) + len(properties) + bool(properties))
         while now:
             for probe in now:
                 tell(probe.id)
@@ -262,7 +267,10 @@ class Session:
             now = [probe for probe in self.plan(done, reserved).probes if not probe.last]
         for index, (operation, role) in enumerate(properties):
             tell(f"properties of {operation.id}")
-            self.explore(operation, role, self._examples(reserved, len(properties) - index))
+            self.explore(operation, role, self._examples(reserved, len(properties) + 1 - index))
+        if properties:
+            tell("links")
+            self.walk(None if self.settings.budget is None else self._left(reserved))
         for probe in bursts:
             tell(probe.id)
             self.probe(probe)
@@ -273,8 +281,10 @@ class Session:
         """Invented requests per mode: what was asked for, or this operation's share of what the budget has left."""
         if self.settings.budget is None:
             return self.settings.examples
-        left = self.settings.budget - self.client.sent - reserved
-        return min(self.settings.examples, left // (2 * operations))
+        return min(self.settings.examples, self._left(reserved) // (2 * operations))
+
+    def _left(self, reserved: int) -> int:
+        return max(0, (self.settings.budget or 0) - self.client.sent - reserved)
 
     def finish(self, stopped: str = "") -> Result:
         """Judge what was recorded; `stopped` says why not everything was asked."""
@@ -286,24 +296,53 @@ class Session:
         evidence = Evidence(tuple(self.client.exchanges), deliveries, self.skipped, embedded=self.server is not None)
         return Result(judge(self.catalog, evidence), self.client.sent, evidence, not stopped, self.target)
 
+    @cached_property
+    def invented(self) -> Properties:
+        """What schemathesis invents from the document, sent like everything else."""
+        path = OPENAPI / self.catalog.provider / "openapi.yaml"
+        keys, send = dict(self.scope.keys), self.client.send
+        return Properties(path, self.catalog.openapi, keys, self.settings.seed, send, self._fitted)
+
+    def broken_by(self, source: str) -> list[Verdict]:
+        """Broken claims that the exchanges of one source prove alone: a probe, or `property` and an operation."""
+        made = tuple(one for one in self.client.exchanges if f"{one.source}/".startswith(f"{source}/"))
+        own = {one.source for one in made}
+        decided = {
+            claim.id: claim
+            for claim in self.catalog.claims.values()
+            if claim.decided_by and all(own.issuperset(row.steps) and not row.hears for row in claim.decided_by)
+        }
+        evidence = Evidence(made, embedded=self.server is not None)
+        verdicts = judge(replace(self.catalog, claims=decided), evidence)
+        return [one for one in verdicts if one.kind is VerdictKind.BROKEN]
+
     def properties(self) -> list[tuple[Operation, str]]:
         """The operations whose properties are tested, each with the key role to use."""
-        return list(self._properties(self.settings.examples).operations()) if self.settings.examples else []
+        return list(self.invented.operations()) if self.settings.examples else []
 
     def explore(self, operation: Operation, role: str, examples: int | None = None) -> None:
         """Property tests of one operation: invented requests, valid and invalid, `examples` of each at most."""
         wanted = self.settings.examples if examples is None else examples
         if wanted > 0:
-            self._properties(wanted).explore(operation, role, self.client.send)
+            self.invented.explore(operation, role, wanted)
 
-    def _properties(self, examples: int) -> Properties:
-        return Properties(
-            OPENAPI / self.catalog.provider / "openapi.yaml",
-            self.catalog.openapi,
-            dict(self.scope.keys),
-            self.settings.seed,
-            examples,
-        )
+    def walk(self, requests: int | None = None) -> None:
+        """Invented requests that build on each other over the document's links, `requests` at most."""
+        scenarios = self.settings.examples if requests is None else min(self.settings.examples, requests // WALK_STEPS)
+        if scenarios > 0:
+            self.invented.walk(scenarios, WALK_STEPS)
+
+    def _fitted(self, operation: Operation, body: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """An invented body that can succeed and may leave: known values put in, strangers taken out."""
+        for pointer, template in self.catalog.profile.invented.get(operation.id, {}).items():
+            with suppress(UnboundError):
+                body = put(body, pointer, fill(template, self.scope), over=str)
+        if self.server is None:
+            for pointer in operation.data.get("x-recipients", []):
+                body = put(body, pointer, self.scope.number(self.scope.recipient), over=str)
+            for pointer, value in operation.data.get("x-simulated-when", {}).get("body", {}).items():
+                body = put(body, pointer, value)
+        return body
 
     def probe(self, probe: Probe) -> None:
         """Play one probe; steps that cannot be asked are noted with the reason."""
