@@ -200,7 +200,7 @@ class Session:
             keys=keys,
             number=profile.number,
             recipient=settings.recipient or profile.recipient,
-            recipients=profile.sandbox_recipients if server else {},
+            recipients=profile.sandbox_recipients if server else {"normal": settings.recipient or profile.recipient},
             bodies=catalog.script.bodies,
             variables={"receiver_url": self._receiver_url(receiver)} if receiver else {},
         )

@@ -126,7 +126,10 @@ def items(case: Case) -> Judgement:
 
 
 def item_count(case: Case) -> Judgement:
-    """How many items each list answer of the steps holds."""
+    """How many items each list answer of the steps holds; when it follows others, only if all of those went well."""
+    before = case.steps("first")
+    if not all(case.good(step) for step in before):
+        return undecided(case.why(*before))
     judged: list[Answered] = []
     findings: list[Finding] = []
     for step in case.steps():

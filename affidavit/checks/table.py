@@ -105,7 +105,7 @@ CHECKS: Mapping[str, Check] = {
     "distinct": _row(lists.distinct, "step"),
     "filtered": _row(lists.filtered, "operation parameter at", "step as"),
     "items": _row(lists.items, "step where", "", "count at_least none at_most"),
-    "item-count": _row(lists.item_count, "step", "", "count at_most"),
+    "item-count": _row(lists.item_count, "step", "first", "count at_most"),
     # how a message moves
     "ordered-times": _row(lifecycle.ordered_times, "operation status at", "in tolerance"),
     "times-agree": _row(lifecycle.times_agree, "field"),
