@@ -14,7 +14,7 @@ from affidavit.documents import providers
 from affidavit.errors import AffidavitError, ExitCode, IncompleteError, KeysError, TargetError, UsageError
 from affidavit.finding import VerdictKind
 from affidavit.keys import checked_recipient, chosen
-from affidavit.plan import plan
+from affidavit.plan import Planner
 from affidavit.report.files import write_junit, write_verdicts
 from affidavit.report.progress import show_progress
 from affidavit.report.terminal import show_plan, show_score, show_summary
@@ -110,7 +110,7 @@ def plan_command(
     """Show what a run would ask, what that decides, and how long it takes. Nothing is sent."""
     for catalog, access in chosen(names, target, keys_file):
         settings = Settings(target=access.target, keys=access.keys, allowed=access.allowed | frozenset(allow))
-        show_plan(catalog, plan(catalog, means(catalog, settings), budget), budget)
+        show_plan(catalog, Planner(catalog, means(catalog, settings)).plan(budget), budget)
 
 
 @cli.command("score")

@@ -9,6 +9,7 @@ The costs are upper bounds: a poll that ends early leaves requests over, which t
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -67,13 +68,11 @@ class Plan:
         return max(0, turns) * window + self.waits
 
 
-def plan(catalog: Catalog, means: Means, budget: int | None = None, done: AbstractSet[str] = frozenset()) -> Plan:
-    """The best order for `budget` requests (None: all it takes), when the probes in `done` were asked before."""
-    return _Planner(catalog, means).plan(budget, done)
+class Planner:
+    """Plans for one provider with the same means; the plan may be made again as a run goes on."""
 
-
-class _Planner:
     def __init__(self, catalog: Catalog, means: Means) -> None:
+        """Look at every step once: what it costs, and what stands in its way."""
         self.catalog, self.means = catalog, means
         self.probes = catalog.script.probes
         self.obstacles = {
@@ -98,7 +97,17 @@ class _Planner:
             for row in claim.decided_by
         ]
 
-    def plan(self, budget: int | None, done: AbstractSet[str]) -> Plan:
+    @cached_property
+    def touched(self) -> Mapping[str, Sequence[int]]:
+        """Step -> the rows that it is evidence for, by their place in `rows`."""
+        found: dict[str, list[int]] = defaultdict(list)
+        for place, (_, groups, _) in enumerate(self.rows):
+            for step in set().union(*groups):
+                found[step].append(place)
+        return found
+
+    def plan(self, budget: int | None = None, done: AbstractSet[str] = frozenset()) -> Plan:
+        """The best order for `budget` requests (None: all it takes), when the probes in `done` were asked before."""
         chosen: dict[str, Probe] = {}
         asked = self._steps(done)
         left = budget
@@ -141,11 +150,11 @@ class _Planner:
 
     def _worth(self, asked: AbstractSet[str], new: AbstractSet[str]) -> float:
         total = 0.0
-        for weight, groups, named in self.rows:
-            if not any(group & new for group in groups):
-                continue
+        for place in {place for step in new for place in self.touched.get(step, ())}:
+            weight, groups, named = self.rows[place]
             if not named:
-                before, after = (len(groups[0] & steps) for steps in (asked, {*asked, *new}))
+                before = len(groups[0] & asked)
+                after = before + len(groups[0] & new)
                 total += weight * (CHANCE**before - CHANCE**after)
             elif all(group & asked for group in groups):
                 total += AGAIN * weight

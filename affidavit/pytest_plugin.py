@@ -18,7 +18,7 @@ from affidavit.catalog import Catalog, Claim
 from affidavit.finding import Verdict
 from affidavit.keys import chosen
 from affidavit.openapi_document import Operation
-from affidavit.plan import Plan, plan
+from affidavit.plan import Plan, Planner
 from affidavit.probes.script import Probe
 from affidavit.report.terminal import curl
 from affidavit.session import Session, Settings, means, open_session
@@ -157,6 +157,6 @@ def _rows(phase: str, catalog: Catalog, settings: Settings) -> Sequence[Probe | 
         return list(catalog.openapi.operations.values())
     if phase == "contract_walk":
         return ["links"]
-    ordered = plan(catalog, means(catalog, settings)).probes
+    ordered = Planner(catalog, means(catalog, settings)).plan().probes
     rest = [probe for probe in catalog.script.probes.values() if probe not in ordered]
     return [probe for probe in (*ordered, *rest) if probe.last == (phase == "contract_burst")]

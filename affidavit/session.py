@@ -29,7 +29,7 @@ from affidavit.evidence import Evidence
 from affidavit.exchange import ABSENT, Delivery, Request
 from affidavit.finding import Verdict, VerdictKind
 from affidavit.openapi_document import Operation
-from affidavit.plan import Means, Plan, plan
+from affidavit.plan import Means, Plan, Planner
 from affidavit.pointer import put
 from affidavit.probes.flow import Answerer, Pause, Routes, Send, Skip, Steer, play
 from affidavit.probes.script import Probe
@@ -178,6 +178,7 @@ class Session:
         self.clock: Clock = _SandboxClock(server, clock) if server else clock
         self.skipped: dict[str, str] = {}
         self.means = replace(means(catalog, settings), keys=keys)
+        self.planner = Planner(catalog, self.means)
         self.recorder = Recorder(out / "run.ndjson", self._manifest(keys))
         self.redactor = Redactor(keys)
         self.client = Client(
@@ -236,7 +237,7 @@ class Session:
         """What to ask with what the budget has left beside `reserved`, when the probes in `done` were asked."""
         budget = self.settings.budget
         left = None if budget is None else budget - self.client.sent - reserved
-        return plan(self.catalog, self.means, left, done)
+        return self.planner.plan(left, done)
 
     def play(self, progress: Progress) -> Result:
         """Everything the budget allows: probes, then invented requests, then the bursts that spend a key's limit."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from affidavit.documents import load_catalog, providers
 from affidavit.finding import VerdictKind
-from affidavit.plan import Means, plan
+from affidavit.plan import Means, Planner
 from affidavit.profile import MAIN
 from affidavit.safety import FREE_RISKS, Policy, risk_of
 from affidavit.session import SANDBOX_POWERS, Settings, run
@@ -25,7 +25,7 @@ def embedded(provider: str) -> Means:
 @settings(deadline=None)
 @given(provider=st.sampled_from(providers()), budget=st.integers(0, 400))
 def test_a_plan_keeps_to_its_budget_and_to_the_order_of_probes(provider: str, budget: int) -> None:
-    planned = plan(CATALOGS[provider], embedded(provider), budget)
+    planned = Planner(CATALOGS[provider], embedded(provider)).plan(budget)
     assert planned.requests <= budget
     names = [probe.id for probe in planned.probes]
     assert len(set(names)) == len(names)
@@ -37,9 +37,9 @@ def test_a_plan_keeps_to_its_budget_and_to_the_order_of_probes(provider: str, bu
 
 @pytest.mark.parametrize("provider", providers())
 def test_a_larger_budget_decides_no_less_in_the_end(provider: str) -> None:
-    everything = plan(CATALOGS[provider], embedded(provider))
+    everything = Planner(CATALOGS[provider], embedded(provider)).plan()
     assert not [why for why in everything.left_out.values() if "budget" in why]
-    assert len(plan(CATALOGS[provider], embedded(provider), 60).decided) < len(everything.decided)
+    assert len(Planner(CATALOGS[provider], embedded(provider)).plan(60).decided) < len(everything.decided)
 
 
 @pytest.mark.parametrize("provider", providers())
@@ -50,7 +50,7 @@ def test_a_run_mostly_decides_what_its_plan_expects(provider: str, budget: int, 
     assert result.complete
     assert result.sent == len(result.evidence.exchanges) <= budget
     open_ones = {one.claim for one in result.verdicts if one.kind is VerdictKind.UNDECIDED}
-    promised = set(plan(catalog, embedded(provider), budget).decided)
+    promised = set(Planner(catalog, embedded(provider)).plan(budget).decided)
     assert len(promised & open_ones) <= len(promised) * 0.15
 
 
@@ -58,12 +58,13 @@ def test_a_run_mostly_decides_what_its_plan_expects(provider: str, budget: int, 
 def test_with_one_key_nothing_risky_is_planned(provider: str) -> None:
     catalog = CATALOGS[provider]
     key = f"{catalog.profile.main_prefix or 'sk_live_'}1"
-    planned = plan(catalog, Means({MAIN: key}, Policy()))
+    planned = Planner(catalog, Means({MAIN: key}, Policy())).plan()
     for probe in planned.probes:
         assert not probe.needs
     for claim, why in planned.undecided.items():
         assert why, claim
-    whole = plan(catalog, Means({MAIN: key}, Policy(allowed=frozenset({"real-message", "account-change"}))))
+    wide = Policy(allowed=frozenset({"real-message", "account-change"}))
+    whole = Planner(catalog, Means({MAIN: key}, wide)).plan()
     assert len(whole.decided) >= len(planned.decided)
 
 
