@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 from urllib.parse import unquote
 
@@ -76,6 +76,11 @@ class OpenApiDocument:
         self._registry: Registry[Any] = Registry().with_resource(_BASE, resource)
         self.operations = {operation.id: operation for operation in _operations(document)}
         self._validators: dict[str, Draft202012Validator] = {}
+        self._scalars: dict[tuple[str, type, Any], list[SchemaError]] = {}
+        # The document never changes, so what is found once stays true.
+        self.schemas_at = cache(self._schemas_at)
+        self.requires = cache(self._requires)
+        self.response_schema = cache(self._response_schema)
 
     def match(self, method: str, path: str) -> Operation | None:
         """The documented operation a request addresses, by its raw path; literal segments win over variables."""
@@ -103,7 +108,7 @@ class OpenApiDocument:
                 return self._resolve(join(self._operation_pointer(operation) + "/responses", key))
         return None
 
-    def response_schema(self, operation: str, status: int) -> str | None:
+    def _response_schema(self, operation: str, status: int) -> str | None:
         """Pointer to the JSON schema of the operation's answer with `status`, or None."""
         found = self.response(operation, status)
         if found is None:
@@ -122,14 +127,14 @@ class OpenApiDocument:
                 return join(join(base, media_type), "schema")
         return None
 
-    def schemas_at(self, schema: str, at: str) -> list[str]:
+    def _schemas_at(self, schema: str, at: str) -> list[str]:
         """Pointers of every sub-schema that governs the value at `at` (with `*`) below the schema at `schema`."""
         reached = [schema]
         for token in tokens(at):
             reached = [below for one in reached for below in self._below(one, token)]
         return reached
 
-    def requires(self, schema: str, at: str) -> bool:
+    def _requires(self, schema: str, at: str) -> bool:
         """Whether the document makes the member at `at` required in its parent."""
         *parent, last = tokens(at) or [""]
         owners = self.schemas_at(schema, "".join(join("", token) for token in parent))
@@ -137,6 +142,14 @@ class OpenApiDocument:
 
     def errors(self, schema: str, value: Any) -> list[SchemaError]:  # noqa: ANN401 - any JSON value
         """Everything in `value` that the schema at pointer `schema` does not allow."""
+        if isinstance(value, list | dict):
+            return self._errors(schema, value)
+        key = (schema, type(value), value)
+        if key not in self._scalars:
+            self._scalars[key] = self._errors(schema, value)
+        return self._scalars[key]
+
+    def _errors(self, schema: str, value: Any) -> list[SchemaError]:  # noqa: ANN401 - any JSON value
         if schema not in self._validators:
             self._validators[schema] = self._validator({"$ref": f"{_BASE}#{schema}"})
         return [_schema_error(error) for error in _leaves(self._validators[schema].iter_errors(value))]
