@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -15,29 +16,51 @@ from affidavit.errors import AffidavitError, ExitCode, IncompleteError, KeysErro
 from affidavit.finding import VerdictKind
 from affidavit.keys import checked_recipient, chosen
 from affidavit.plan import Planner
-from affidavit.report.files import write_junit, write_verdicts
+from affidavit.report.checks import checks_list
+from affidavit.report.files import write_bodies, write_junit, write_verdicts
 from affidavit.report.progress import show_progress
-from affidavit.report.terminal import show_plan, show_score, show_summary
+from affidavit.report.terminal import show_deviations, show_plan, show_score, show_summary
 from affidavit.safety import RISKS
-from affidavit.sandbox.server import run_sandbox
-from affidavit.session import EMBEDDED_EXAMPLES, TARGET_EXAMPLES, Settings, means, run
+from affidavit.sandbox.server import imitation, run_sandbox, wearers
+from affidavit.session import DEFAULT_SEED, EMBEDDED_EXAMPLES, TARGET_EXAMPLES, Settings, means, replay_of, run
 from affidavit.trials import score, trials
 
 
 @click.group()
 @click.version_option(package_name="affidavit")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Hold a messaging API to its documentation."""
+    if os.environ.get("NO_COLOR"):
+        context.color = False
+
+
+_fault_option = click.option(
+    "--fault",
+    "deviations",
+    multiple=True,
+    metavar="NAME",
+    help="Fault or variant of the embedded sandbox to put on; `affidavit sandbox --list` names all. Repeatable.",
+)
 
 
 def _run_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options that say whom to ask and with what; `run` and `plan` share them."""
     options = (
-        click.option("--provider", "names", multiple=True, help="Provider; all of them when left out."),
-        click.option("--target", help="Base URL; the embedded sandbox when left out and no key is given."),
+        click.option("--provider", "names", multiple=True, help="Provider; all of them when left out. Repeatable."),
+        click.option(
+            "--target",
+            metavar="URL",
+            help="Base URL. When left out: the documented host if there is a key, else the embedded sandbox.",
+        ),
         click.option("--keys", "keys_file", type=click.Path(path_type=Path), help="TOML file with keys by role."),
-        click.option("--budget", type=click.IntRange(min=1), help="Most requests to send per provider."),
-        click.option("--allow", multiple=True, type=click.Choice(RISKS[2:]), help="Allow requests of this risk."),
+        click.option("--budget", type=click.IntRange(min=1), help="Most requests to send to each provider."),
+        click.option(
+            "--allow",
+            multiple=True,
+            type=click.Choice(RISKS[2:]),
+            help="Allow requests of this risk on a real target. Repeatable.",
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -47,12 +70,29 @@ def _run_options(command: Callable[..., None]) -> Callable[..., None]:
 @cli.command("run")
 @_run_options
 @click.option("--recipient", help="Your own phone number for messages, instead of a reserved one.")
-@click.option("--receiver", help="Public https address that forwards to --receiver-port, for webhooks.")
-@click.option("--receiver-port", type=click.IntRange(1, 65535), default=8700, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True, help="Seed of everything that varies.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
-@click.option("--examples", type=click.IntRange(min=0), help="Invented requests per operation, valid and invalid each.")
-@click.option("--fault", "deviations", multiple=True, help="Deviation of the embedded sandbox to put on.")
+@click.option("--receiver", metavar="URL", help="Public https address that forwards to --receiver-port, for webhooks.")
+@click.option(
+    "--receiver-port",
+    type=click.IntRange(1, 65535),
+    default=8700,
+    show_default=True,
+    help="Local port on which webhooks arrive.",
+)
+@click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Seed of everything that varies.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports"),
+    show_default=True,
+    help="Folder for the results, one folder per provider in it.",
+)
+@click.option(
+    "--examples",
+    type=click.IntRange(min=0),
+    help=f"Invented requests per operation, so many valid and so many invalid. "
+    f"[default: {EMBEDDED_EXAMPLES} on the embedded sandbox, {TARGET_EXAMPLES} elsewhere]",
+)
+@_fault_option
 def run_command(  # noqa: PLR0913, PLR0917 - the options of a command line
     names: tuple[str, ...],
     target: str | None,
@@ -69,7 +109,8 @@ def run_command(  # noqa: PLR0913, PLR0917 - the options of a command line
 ) -> None:
     """Hold providers to their documents and say how each claim stands."""
     broken = incomplete = False
-    for catalog, access in chosen(names, target, keys_file):
+    worn = wearers(names or providers(), deviations) if deviations else {}
+    for catalog, access in chosen(names or tuple(worn), target, keys_file):
         digits = access.recipient if recipient is None else checked_recipient(recipient, "--recipient")
         embedded = access.target is None
         if deviations and not embedded:
@@ -81,7 +122,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - the options of a command line
             budget=budget,
             allowed=access.allowed | frozenset(allow),
             examples=examples if examples is not None else EMBEDDED_EXAMPLES if embedded else TARGET_EXAMPLES,
-            deviations=deviations,
+            deviations=worn.get(catalog.provider, ()),
             recipient=digits,
             receiver=(checked_url(receiver, "--receiver"), receiver_port) if receiver else None,
             command=tuple(sys.argv[1:]),
@@ -96,7 +137,9 @@ def run_command(  # noqa: PLR0913, PLR0917 - the options of a command line
             raise
         write_verdicts(folder / "verdicts.json", catalog, result.verdicts)
         write_junit(folder / "junit.xml", catalog, result.verdicts)
-        show_summary(catalog, result, folder, time.monotonic() - started)
+        replay = replay_of(catalog, settings, result.sandbox_keys, folder)
+        write_bodies(result, replay)
+        show_summary(catalog, result, replay, folder, time.monotonic() - started)
         broken |= any(one.kind is VerdictKind.BROKEN for one in result.verdicts)
         incomplete |= not result.complete
     sys.exit(ExitCode.BROKEN if broken else ExitCode.UNREACHABLE if incomplete else ExitCode.KEPT)
@@ -110,7 +153,8 @@ def plan_command(
     """Show what a run would ask, what that decides, and how long it takes. Nothing is sent."""
     for catalog, access in chosen(names, target, keys_file):
         settings = Settings(target=access.target, keys=access.keys, allowed=access.allowed | frozenset(allow))
-        show_plan(catalog, Planner(catalog, means(catalog, settings)).plan(budget), budget)
+        planned = Planner(catalog, means(catalog, settings)).plan(budget)
+        show_plan(catalog, planned, budget, access.target)
 
 
 @cli.command("score")
@@ -127,15 +171,39 @@ def score_command(names: tuple[str, ...], only: str) -> None:
 
 
 @cli.command("sandbox")
-@click.option("--provider", "names", multiple=True, help="Provider to imitate; all of them when left out.")
+@click.option("--provider", "names", multiple=True, help="Provider to imitate; all of them when left out. Repeatable.")
 @click.option("--port", type=int, default=None, help="Port of the first provider; the next take the ports after it.")
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Seed of keys and ids.")
 @click.option("--keys-out", type=click.Path(path_type=Path), help="Write the sandbox's keys as a keys file.")
-def sandbox_command(names: tuple[str, ...], port: int | None, seed: int, keys_out: Path | None) -> None:
+@click.option("--virtual-clock", is_flag=True, help="Time stands still unless the control plane moves it.")
+@click.option("--webhook-prefix", metavar="URL", help="Accept webhook addresses that begin so, public or not.")
+@_fault_option
+@click.option("--list", "listing", is_flag=True, help="Say which faults and variants there are, and start nothing.")
+def sandbox_command(  # noqa: PLR0913, PLR0917 - the options of a command line
+    names: tuple[str, ...],
+    port: int | None,
+    seed: int,
+    keys_out: Path | None,
+    virtual_clock: bool,  # noqa: FBT001 - as above
+    webhook_prefix: str | None,
+    deviations: tuple[str, ...],
+    listing: bool,  # noqa: FBT001 - as above
+) -> None:
     """Start the embedded sandbox alone, on loopback."""
-    wanted = list(names) or providers()
+    wanted = list(dict.fromkeys(names)) or providers()
+    if listing:
+        for name in wanted:
+            row = imitation(name)
+            show_deviations(name, row.faults, row.variants)
+        return
     ports = {name: port + index for index, name in enumerate(wanted)} if port is not None else {}
-    sys.exit(run_sandbox(wanted, ports, seed, keys_out, virtual=False))
+    sys.exit(run_sandbox(wanted, ports, seed, keys_out, virtual_clock, webhook_prefix, deviations))
+
+
+@cli.command("checks")
+def checks_command() -> None:
+    """Print every check a claim can name, as Markdown."""
+    click.echo(checks_list(), nl=False)
 
 
 def main() -> None:

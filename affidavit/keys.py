@@ -75,7 +75,10 @@ def read_keys(path: Path, profile: Profile) -> Access:
     table = data.get(profile.provider)
     where = f"[{profile.provider}] in {path}"
     if not isinstance(table, dict) or not isinstance(table.get("keys"), dict):
-        raise KeysError(f'the keys file {path} has no table [{profile.provider}.keys] of role = "key"; add one')
+        raise KeysError(
+            f'the keys file {path} has no table [{profile.provider}.keys] of role = "key"; add one, '
+            "or choose another provider with --provider"
+        )
     _known(table, FIELDS, where, "field")
     target, allowed, recipient = table.get("target"), table.get("allow", []), table.get("recipient")
     if target is not None and not isinstance(target, str):

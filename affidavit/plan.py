@@ -23,6 +23,7 @@ from affidavit.exchange import ABSENT
 from affidavit.probes.script import Call, Probe, Wait, whole_body
 from affidavit.safety import Policy, unwanted
 
+RECEIVER = "receiver"
 AGAIN = 0.1
 """What evidence for a row that is decided already counts, against the first."""
 CHANCE = 0.5
@@ -66,6 +67,14 @@ class Plan:
         """How long it takes at `limit` requests of each key per `window` seconds."""
         turns = max((ceil(count / limit) - 1 for count in self.roles.values()), default=0)
         return max(0, turns) * window + self.waits
+
+
+def lacking_powers(probe: Probe, powers: AbstractSet[str]) -> str:
+    """Why a probe cannot be asked with these powers, or ''."""
+    lacking = probe.needs - powers
+    if lacking == {RECEIVER}:
+        return "needs a webhook receiver: name its public address with --receiver"
+    return f"needs {' and '.join(sorted(lacking))}, which only the sandbox has" if lacking else ""
 
 
 class Planner:
@@ -206,9 +215,9 @@ class Planner:
         return next((self.obstacles[f"{probe.id}/{call.id}"] for call in probe.calls), "asks nothing")
 
     def _obstacle(self, probe: Probe, call: Call) -> str:
-        lacking = sorted(probe.needs - self.means.powers)
+        lacking = lacking_powers(probe, self.means.powers)
         if lacking:
-            return f"needs {' and '.join(lacking)}, which only the sandbox has"
+            return lacking
         if call.role != "none" and call.role not in self.means.keys:
             return f"needs the key role `{call.role}`"
         operation = self.catalog.openapi.operations[call.operation]

@@ -15,13 +15,16 @@ from pathlib import Path
 import pytest
 
 from affidavit.catalog import Catalog, Claim
+from affidavit.documents import providers
 from affidavit.finding import Verdict
 from affidavit.keys import chosen
 from affidavit.openapi_document import Operation
 from affidavit.plan import Plan, Planner
 from affidavit.probes.script import Probe
-from affidavit.report.terminal import curl
-from affidavit.session import Session, Settings, means, open_session
+from affidavit.report.files import write_body
+from affidavit.report.replay import proof_of
+from affidavit.sandbox.server import wearers
+from affidavit.session import Session, Settings, means, open_session, replay_of
 from affidavit.verdict import Result
 
 PHASES = ("contract_probe", "contract_operation", "contract_walk", "contract_burst", "contract_claim")
@@ -78,9 +81,13 @@ class Contract:
     def told(self, verdict: Verdict) -> str:
         """A broken claim in words, with its proof."""
         claim, finding = self.catalog.claims[verdict.claim], verdict.findings[0]
-        proof = next((one for one in self.session.client.exchanges if one.seq == finding.exchanges[-1]), None)
+        proof = proof_of(self.session.client.exchanges, finding)
         lines = [f"{claim.id} {claim.says} [{claim.place}]", f"expected {finding.expected}", f"got      {finding.got}"]
-        return "\n  ".join(lines + ([curl(self.catalog, proof)] if proof else []))
+        if proof:
+            replay = replay_of(self.catalog, self.settings, self.session.sandbox_keys, self.folder)
+            write_body(proof, replay)
+            lines.append(replay.curl(proof))
+        return "\n  ".join(lines)
 
 
 def contracts_of(config: pytest.Config) -> list[tuple[Catalog, Settings]]:
@@ -88,6 +95,8 @@ def contracts_of(config: pytest.Config) -> list[tuple[Catalog, Settings]]:
     if _CHOSEN in config.stash:
         return config.stash[_CHOSEN]
     option = config.getoption
+    names, faults = tuple(option("--provider")), option("--fault")
+    worn = wearers(names or providers(), faults) if faults else {}
     config.stash[_CHOSEN] = [
         (
             catalog,
@@ -97,11 +106,11 @@ def contracts_of(config: pytest.Config) -> list[tuple[Catalog, Settings]]:
                 keys=access.keys,
                 budget=option("--budget"),
                 allowed=access.allowed | frozenset(option("--allow")),
-                deviations=tuple(option("--fault")),
+                deviations=worn.get(catalog.provider, ()),
                 recipient=access.recipient,
             ),
         )
-        for catalog, access in chosen(tuple(option("--provider")), option("--target"), option("--keys-file"))
+        for catalog, access in chosen(names or tuple(worn), option("--target"), option("--keys-file"))
     ]
     return config.stash[_CHOSEN]
 

@@ -29,7 +29,7 @@ from affidavit.evidence import Evidence
 from affidavit.exchange import ABSENT, Delivery, Request
 from affidavit.finding import Verdict, VerdictKind
 from affidavit.openapi_document import Operation
-from affidavit.plan import Means, Plan, Planner
+from affidavit.plan import Means, Plan, Planner, lacking_powers
 from affidavit.pointer import put
 from affidavit.probes.flow import Answerer, Pause, Routes, Send, Skip, Steer, play
 from affidavit.probes.script import Probe
@@ -37,14 +37,16 @@ from affidavit.profile import MAIN
 from affidavit.receiver import Receiver
 from affidavit.recorder import Recorder
 from affidavit.redaction import Redactor
+from affidavit.report.replay import EMBEDDED, Replay
 from affidavit.safety import Policy
-from affidavit.sandbox.server import SandboxServer
+from affidavit.sandbox.server import SandboxServer, default_url
 from affidavit.template import Scope, UnboundError, fill
 from affidavit.verdict import Result, judge
 
 START = 1_800_000_000.0
 """Where the embedded sandbox's clock begins; its own time, so that a run is the same every day."""
 
+DEFAULT_SEED = 1
 EMBEDDED_EXAMPLES, TARGET_EXAMPLES = 15, 2
 """Invented requests per operation and mode: the embedded sandbox costs nothing, a target's limit is dear."""
 WALK_STEPS = 6
@@ -59,7 +61,7 @@ PATIENCE = 3
 class Settings:
     """What one run was asked to do."""
 
-    seed: int = 1
+    seed: int = DEFAULT_SEED
     target: str | None = None
     keys: Mapping[str, str] | None = None
     budget: int | None = None
@@ -128,6 +130,18 @@ def means(catalog: Catalog, settings: Settings) -> Means:
     if settings.target is None:
         return Means(dict.fromkeys(catalog.profile.roles, ""), policy, SANDBOX_POWERS)
     return Means(settings.keys or {}, policy, frozenset({"receiver"}) if settings.receiver else frozenset())
+
+
+def replay_of(catalog: Catalog, settings: Settings, sandbox_keys: Mapping[str, str], folder: Path) -> Replay:
+    """How the requests of a run can be sent again; those to the embedded sandbox go to one that has to be started."""
+    variable, bodies = catalog.profile.key_env, folder / "bodies"
+    if settings.target:
+        return Replay(variable, bodies, settings.target)
+    command = f"affidavit sandbox --provider {catalog.provider}"
+    command += f" --seed {settings.seed}" if settings.seed != DEFAULT_SEED else ""
+    command += "".join(f" --fault {name}" for name in settings.deviations)
+    where = EMBEDDED + (f" with {', '.join(settings.deviations)}" if settings.deviations else "")
+    return Replay(variable, bodies, where, default_url(catalog.provider), sandbox_keys, command)
 
 
 class _Steps:
@@ -295,7 +309,14 @@ class Session:
         deliveries = self._deliveries()
         self.recorder.end(complete=not stopped, reason=stopped)
         evidence = Evidence(tuple(self.client.exchanges), deliveries, self.skipped, embedded=self.server is not None)
-        return Result(judge(self.catalog, evidence), self.client.sent, evidence, not stopped, self.target)
+        return Result(
+            judge(self.catalog, evidence), self.client.sent, evidence, not stopped, self.target, self.sandbox_keys
+        )
+
+    @property
+    def sandbox_keys(self) -> Mapping[str, str]:
+        """Keys that may be shown, since they are worth nothing elsewhere."""
+        return self.scope.keys if self.server else {}
 
     @cached_property
     def invented(self) -> Properties:
@@ -347,9 +368,9 @@ class Session:
 
     def probe(self, probe: Probe) -> None:
         """Play one probe; steps that cannot be asked are noted with the reason."""
-        lacking = sorted(probe.needs - self.means.powers)
+        lacking = lacking_powers(probe, self.means.powers)
         if lacking:
-            self._skip(probe.id, f"needs {' and '.join(lacking)}, which only the sandbox has")
+            self._skip(probe.id, lacking)
             return
         self._play_steps(probe)
         self._give_up_early()

@@ -8,7 +8,8 @@ finding with several proofs, so that "sometimes" shows as a rate.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from affidavit.catalog import Catalog, Claim
 from affidavit.checks.case import Case
@@ -28,6 +29,8 @@ class Result:
     evidence: Evidence
     complete: bool
     target: str
+    sandbox_keys: Mapping[str, str] = field(default_factory=dict)
+    """Keys of the embedded sandbox by role, which are worth nothing elsewhere; none when the target was real."""
 
 
 def judge(catalog: Catalog, evidence: Evidence) -> list[Verdict]:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
 from affidavit import cli
+from affidavit.checks.table import CHECKS
 from affidavit.documents import load_catalog
 from affidavit.errors import ExitCode
 from affidavit.recorder import read_record
-from affidavit.sandbox.server import SandboxServer, keys_toml
+from affidavit.sandbox.deviation import Answering, Deviation, Place
+from affidavit.sandbox.model import Response
+from affidavit.sandbox.server import PROVIDERS, SandboxServer, keys_toml
 
 KEY = "sk_test_0123456789abcdef"
 Run = Callable[..., tuple[int, str]]
@@ -188,8 +194,78 @@ def test_a_run_against_a_server_with_a_keys_file(affidavit: Run, tmp_path: Path)
 def test_a_plan_costs_nothing_and_stays_within_its_budget(affidavit: Run) -> None:
     code, said = affidavit("plan", "--provider", "whatsapi", "--budget", "21")
     assert code == ExitCode.KEPT
-    assert "budget of 21: up to" in said
+    assert "WhatsAPI, embedded sandbox, budget 21" in said
     assert int(said.split("up to ")[1].split()[0]) <= 21
+
+
+FAULTY = "broken-order-answers-422"
+
+
+@pytest.fixture
+def faulty(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a fault that only Chatmaid's sandbox has."""
+
+    def change(_request: object, response: Response, _now: float) -> Response:
+        return replace(response, status=422)
+
+    place = Place("POST", "/v1/messages/send", "400")
+    row = Deviation(
+        FAULTY, "A broken order is answered with 422.", "status", lambda inner: Answering(inner, place, change)
+    )
+    monkeypatch.setitem(PROVIDERS, "chatmaid", replace(PROVIDERS["chatmaid"], faults={FAULTY: row}))
+    return FAULTY
+
+
+def test_a_fault_is_put_on_the_provider_that_has_it_and_shown_with_a_request_to_repeat(
+    affidavit: Run, faulty: str, tmp_path: Path
+) -> None:
+    code, said = affidavit("run", "--fault", faulty, "--examples", "0")
+    assert code == ExitCode.BROKEN
+    assert f"Chatmaid, embedded sandbox with {faulty}" in said
+    assert "WhatsAPI" not in said
+    assert "BROKEN CM-005  A send without a sender is refused" in said
+    assert "    expected  status 400\n    got       status 422\n    curl -sS -i http://127.0.0.1:8601/v1/" in said
+    assert f"affidavit sandbox --provider chatmaid --fault {faulty}\n" in said
+    bodies = tmp_path / "reports" / "chatmaid" / "bodies"
+    named = set(re.findall(r"@(\S+)", "\n".join(line for line in said.splitlines() if "--data-binary" in line)))
+    assert named
+    assert all((tmp_path / name).read_text("utf-8").startswith('{"fromPhoneId"') for name in named)
+    affidavit("run", "--provider", "chatmaid", "--budget", "5", "--examples", "0")
+    assert list(bodies.glob("*")) == []
+
+
+def test_a_fault_nobody_has_is_refused_before_anything_runs_with_the_nearest_name(
+    affidavit: Run, faulty: str, tmp_path: Path
+) -> None:
+    code, said = affidavit("run", "--fault", faulty[:-1])
+    assert code == ExitCode.USAGE
+    assert f"did you mean {faulty}?" in said
+    assert not (tmp_path / "reports").exists()
+
+
+def test_the_faults_are_listed_with_what_they_do(affidavit: Run, faulty: str) -> None:
+    code, said = affidavit("sandbox", "--list", "--provider", "chatmaid")
+    assert code == ExitCode.KEPT
+    assert "chatmaid: 1 faults" in said
+    assert re.search(rf"  status\n    {faulty} +A broken order is answered with 422\.\n", said)
+
+
+def test_every_check_is_listed_with_its_parameters(affidavit: Run) -> None:
+    code, said = affidavit("checks")
+    assert code == ExitCode.KEPT
+    assert re.findall(r"^\| `([a-z-]+)`", said, re.MULTILINE) == list(CHECKS)
+
+
+@pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_colours_are_for_terminals_whose_owner_wants_them(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], *, coloured: bool
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    arguments = ["plan", "--provider", "chatmaid", "--budget", "1"]
+    assert ("\x1b[" in CliRunner().invoke(cli.cli, arguments, color=True).output) is coloured
+    assert "\x1b[" not in CliRunner().invoke(cli.cli, arguments).output
 
 
 def test_the_files_of_a_run_hold_every_claim(affidavit: Run, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def reaches(case: Case) -> Judgement:
             judged.append(one)
             states += [str(value) for value in values(one.response.json, _status_pointer(case, one))]
     reached = any(state in accepted for state in states)
-    if not reached and not case.evidence.embedded and len(set(states)) <= 1:
+    if judged and not reached and not case.evidence.embedded and len(set(states)) <= 1:
         return Judgement(missing=f"the message stayed {states[-1] if states else 'unknown'} while it was watched")
     wrong = not reached and bool(judged)
     seen = " -> ".join(dict.fromkeys(states)) or "no state"

@@ -1,4 +1,4 @@
-"""`verdicts.json` and `junit.xml`: every claim, not only the broken ones."""
+"""`verdicts.json` and `junit.xml`: every claim, not only the broken ones; and the bodies that curl commands need."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from affidavit.catalog import Catalog
+from affidavit.exchange import Exchange
 from affidavit.finding import Verdict, VerdictKind
+from affidavit.report.replay import Replay, proof_of
+from affidavit.verdict import Result
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -40,6 +43,25 @@ def write_junit(path: Path, catalog: Catalog, verdicts: list[Verdict]) -> None:
         elif one.kind is VerdictKind.OBSERVED:
             ET.SubElement(case, "system-out").text = _clean(f"observed: {one.reason}")
     ET.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
+
+
+def write_bodies(result: Result, replay: Replay) -> None:
+    """The bodies that the curl commands of the broken claims read from files; those of an earlier run go."""
+    for old in replay.folder.glob("*.txt"):
+        old.unlink()
+    for verdict in result.verdicts:
+        for finding in verdict.findings if verdict.kind is VerdictKind.BROKEN else ():
+            proof = proof_of(result.evidence.exchanges, finding)
+            if proof:
+                write_body(proof, replay)
+
+
+def write_body(exchange: Exchange, replay: Replay) -> None:
+    """The body that the curl command of one request reads, if it reads any."""
+    path = replay.body_file(exchange)
+    if path:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(exchange.request.body or "", encoding="utf-8", newline="")
 
 
 def _clean(text: str) -> str:

@@ -1,53 +1,61 @@
-"""The summary a tired engineer reads in ten seconds."""
+"""What a tired engineer reads in ten seconds: what is broken, what is open and what would decide it, the counts."""
 
 from __future__ import annotations
 
-import shlex
-from collections import Counter
+import shutil
+import textwrap
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
 
 from affidavit.catalog import Catalog
-from affidavit.exchange import Exchange
-from affidavit.finding import Verdict, VerdictKind
+from affidavit.finding import Finding, Verdict, VerdictKind
 from affidavit.plan import Plan
-from affidavit.redaction import PLACEHOLDER
+from affidavit.report.reasons import Group, grouped
+from affidavit.report.replay import EMBEDDED, Replay, proof_of
+from affidavit.sandbox.deviation import Deviation
 from affidavit.score import BUDGET, MARKS, Score
 from affidavit.verdict import Result
 
-MOST_REASONS = 8
-ABOUT = 80
+MOST_IN_FULL = 10
+"""Broken claims shown with their proof; the others have a line each."""
+MOST_DIFFERENT = 5
+NARROWEST, WIDEST = 60, 120
 
 
-def show_summary(catalog: Catalog, result: Result, folder: Path, seconds: float) -> None:
-    """Counts, every broken claim with its proof, and why the rest is undecided."""
-    counts = Counter(one.kind for one in result.verdicts)
-    line = ", ".join(f"{counts[kind]} {kind.value}" for kind in VerdictKind)
-    cost = f"{result.sent} requests, {seconds:.1f} s"
-    click.echo(f"\n{catalog.profile.title}: {len(result.verdicts)} claims: {line}; {cost}")
-    for verdict in result.verdicts:
-        if verdict.kind is VerdictKind.BROKEN:
-            _show_broken(catalog, result, verdict)
-    reasons = Counter(one.reason for one in result.verdicts if one.kind is VerdictKind.UNDECIDED)
-    _show_reasons(reasons)
-    click.echo(f"  files: {folder}/run.ndjson verdicts.json junit.xml")
+def show_summary(catalog: Catalog, result: Result, replay: Replay, folder: Path, seconds: float) -> None:
+    """Every broken claim with its proof, why others are undecided, and last the counts."""
+    click.secho(f"\n{catalog.profile.title}, {replay.where}", bold=True)
+    by_kind = {kind: [one for one in result.verdicts if one.kind is kind] for kind in VerdictKind}
+    broken = sorted(by_kind[VerdictKind.BROKEN], key=lambda one: catalog.claims[one.claim].priority)
+    _show_all_broken(catalog, result, broken, replay)
+    _show_different(catalog, by_kind[VerdictKind.OBSERVED])
+    _show_groups(grouped(catalog, {one.claim: one.reason for one in by_kind[VerdictKind.UNDECIDED]}))
+    if not result.complete:
+        click.secho("  the budget was spent before all was asked that was planned", fg="yellow")
+    counts = ", ".join(f"{len(some)} {kind.value}" for kind, some in by_kind.items())
+    click.secho(f"  {len(result.verdicts)} claims: {counts}", fg="red" if broken else "green", bold=True)
+    click.echo(f"  {result.sent} requests, {seconds:.1f} s; files: {folder}/run.ndjson, verdicts.json, junit.xml")
 
 
-def show_plan(catalog: Catalog, planned: Plan, budget: int | None) -> None:
+def show_plan(catalog: Catalog, planned: Plan, budget: int | None, target: str | None) -> None:
     """What a run would ask, in order, and what it would come to."""
-    title, total = catalog.profile.title, len(catalog.claims)
-    within = f" with a budget of {budget}" if budget else ""
-    click.echo(f"\n{title}{within}: up to {planned.requests} requests decide {len(planned.decided)} of {total} claims")
-    limit = catalog.profile.rate_limit
-    if limit.requests:
-        minutes = planned.seconds(limit.requests, limit.window_seconds) / 60
-        click.echo(f"  about {minutes:.0f} min at {limit.requests} requests per {limit.window_seconds:.0f} s and key")
+    within = f", budget {budget}" if budget else ""
+    click.secho(f"\n{catalog.profile.title}, {target or EMBEDDED}{within}", bold=True)
+    click.echo("  requests   sum  probe")
     asked = 0
     for probe in planned.probes:
         asked += planned.costs[probe.id]
-        click.echo(f"  {planned.costs[probe.id]:>5} {asked:>5}  {probe.id:<22} {probe.about[:ABOUT]}")
-    _show_reasons(Counter(planned.undecided.values()))
+        _show_cut(f"  {planned.costs[probe.id]:>8} {asked:>5}  {probe.id:<22} {probe.about}")
+    _show_groups(grouped(catalog, planned.undecided))
+    total = len(catalog.claims)
+    click.secho(f"  up to {planned.requests} requests decide {len(planned.decided)} of {total} claims", bold=True)
+    limit = catalog.profile.rate_limit
+    if target and limit.requests:
+        seconds = planned.seconds(limit.requests, limit.window_seconds)
+        pace = f"{limit.requests} requests per {limit.window_seconds:.0f} s and key"
+        click.echo(f"  about {_lasting(seconds)} of waiting at {pace}")
 
 
 def show_score(result: Score, seconds: float) -> None:
@@ -73,39 +81,108 @@ def show_score(result: Score, seconds: float) -> None:
     click.echo(f"{len(result.outcomes)} trials, {seconds:.0f} s")
 
 
-def _show_reasons(reasons: Counter[str]) -> None:
-    for reason, count in reasons.most_common(MOST_REASONS):
-        click.echo(f"  undecided {count:>3}: {_safe(reason)}")
-    rest = sum(reasons.values()) - sum(count for _, count in reasons.most_common(MOST_REASONS))
+def show_deviations(provider: str, faults: Mapping[str, Deviation], variants: Mapping[str, Deviation]) -> None:
+    """Every fault and variant of a provider's sandbox, by family."""
+    _show_deviations(f"{provider}: {len(faults)} faults, each breaks a promise of the documents", faults.values())
+    _show_deviations(f"{provider}: {len(variants)} variants, each is a legal reading of them", variants.values())
+
+
+def _show_deviations(title: str, rows: Iterable[Deviation]) -> None:
+    click.secho(title, bold=True)
+    for family in sorted({row.family for row in rows}):
+        click.echo(f"  {family}")
+        for row in rows:
+            if row.family == family:
+                click.echo(f"    {row.name:<40} {row.says}")
+
+
+def _show_all_broken(catalog: Catalog, result: Result, broken: list[Verdict], replay: Replay) -> None:
+    for verdict in broken[:MOST_IN_FULL]:
+        _show_broken(catalog, result, verdict, replay)
+    rest = broken[MOST_IN_FULL:]
     if rest:
-        click.echo(f"  undecided {rest:>3}: for other reasons, each in verdicts.json")
+        click.echo(f"  {len(rest)} more are broken; verdicts.json has their findings:")
+    for verdict in rest:
+        _show_claim(catalog, verdict)
+    if broken and replay.sandbox:
+        click.echo(f"  The curl commands are for the same sandbox, served by: {replay.sandbox}")
 
 
-def _show_broken(catalog: Catalog, result: Result, verdict: Verdict) -> None:
+def _show_broken(catalog: Catalog, result: Result, verdict: Verdict, replay: Replay) -> None:
+    _show_claim(catalog, verdict)
+    shown = min(verdict.findings, key=lambda one: _told(result, one))
+    click.echo(f"    expected  {_safe(shown.expected)}")
+    click.echo(f"    got       {_safe(shown.got)}")
+    proof = proof_of(result.evidence.exchanges, shown)
+    if proof:
+        click.echo(f"    {_printable(replay.curl(proof))}")
+    if more := len(verdict.findings) - 1:
+        click.echo(f"    and {more} more in verdicts.json")
+
+
+def _told(result: Result, finding: Finding) -> int:
+    """0 for a finding whose request anybody can repeat, more when it has none or was sent with a key that is gone."""
+    proof = proof_of(result.evidence.exchanges, finding)
+    return 2 if proof is None else int("⟨secret" in f"{proof.request.url} {proof.request.headers} {proof.request.body}")
+
+
+def _show_claim(catalog: Catalog, verdict: Verdict) -> None:
     claim = catalog.claims[verdict.claim]
-    often = f" ({verdict.reason})" if verdict.reason else ""
-    click.secho(f"  BROKEN {claim.id} {claim.says} [{claim.place}]{often}", fg="red")
-    for finding in verdict.findings[:3]:
-        click.echo(f"    expected {_safe(finding.expected)}")
-        click.echo(f"    got      {_safe(finding.got)}")
-        proof = next((one for one in result.evidence.exchanges if one.seq == finding.exchanges[-1]), None)
-        if proof:
-            click.echo(f"    {curl(catalog, proof)}")
+    often = f", {verdict.reason}" if verdict.reason else ""
+    head = f"  BROKEN {claim.id}  "
+    text = _wrapped(f"{claim.says} ({claim.place}{often})", head)
+    click.echo(click.style(text[: len(head)], fg="red", bold=True) + text[len(head) :])
 
 
-def curl(catalog: Catalog, exchange: Exchange) -> str:
-    """The request as a curl command, the key as a variable."""
-    parts = ["curl", "-sS", "-X", exchange.request.method, shlex.quote(exchange.request.url)]
-    for name, value in exchange.request.headers:
-        if name.lower() != "user-agent":
-            text = PLACEHOLDER.sub("$" + catalog.profile.key_env, value)
-            parts += ["-H", f'"{name}: {text}"' if text != value else shlex.quote(f"{name}: {value}")]
-    if exchange.request.body is not None:
-        parts += ["--data-raw", shlex.quote(exchange.request.body)]
-    return _safe(" ".join(parts), 600)
+def _show_different(catalog: Catalog, observed: list[Verdict]) -> None:
+    """The doubtful points on which the target does not do what the chosen reading expects."""
+    different = [one for one in observed if one.reason.startswith("differs")]
+    for one in different[:MOST_DIFFERENT]:
+        claim = catalog.claims[one.claim]
+        seen = one.reason.removeprefix("differs: ")
+        click.echo(_wrapped(f"{claim.says} Seen: {_safe(seen)}", f"  observed {claim.id}  "))
+    rest = len(different) - MOST_DIFFERENT
+    if rest > 0:
+        click.echo(f"  observed: {rest} more differ, each in verdicts.json")
+
+
+def _show_groups(groups: list[Group]) -> None:
+    for group in groups:
+        click.echo(_wrapped(_safe(group.text), f"  undecided {group.count:>3}  "))
+        if group.do:
+            click.echo(f"{'':<17}-> {group.do}")
+
+
+def _wrapped(text: str, head: str) -> str:
+    """The text behind its head, in lines as wide as the terminal, all after the first indented like the first."""
+    return textwrap.fill(
+        text,
+        _width(),
+        initial_indent=head,
+        subsequent_indent=" " * len(head),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _show_cut(line: str) -> None:
+    width = _width()
+    click.echo(line if len(line) <= width else line[: width - 1].rstrip() + "…")
+
+
+def _width() -> int:
+    return min(max(shutil.get_terminal_size((WIDEST, 24)).columns, NARROWEST), WIDEST)
+
+
+def _lasting(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def _safe(text: str, most: int = 300) -> str:
     """Provider text without control characters, capped."""
-    shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+    shown = _printable(text)
     return shown if len(shown) <= most else shown[:most] + "…"
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)

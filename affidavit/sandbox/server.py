@@ -14,8 +14,9 @@ import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType, MappingProxyType, TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
 import click
@@ -287,18 +288,39 @@ def _configuration(app: SandboxApp, started: Callable[[], Any]) -> uvicorn.Confi
     )
 
 
-def _row(provider: str) -> Provider:
+def default_url(provider: str) -> str:
+    """Where `affidavit sandbox` serves the provider when nothing else is asked for."""
+    return f"http://{LOOPBACK}:{imitation(provider).port}"
+
+
+def imitation(provider: str) -> Provider:
+    """The provider's row of the table. Raises UsageError."""
     if provider not in PROVIDERS:
         raise UsageError(f"there is no sandbox of {provider!r}: use one of {', '.join(PROVIDERS)}.")
     return PROVIDERS[provider]
 
 
 def _factory(provider: str, webhook_prefix: str | None, deviations: tuple[str, ...]) -> MachineFactory:
-    row = _row(provider)
+    row = imitation(provider)
     known = row.deviations
     if unknown := sorted(set(deviations) - known.keys()):
         raise UsageError(f"the {provider} sandbox has no deviation {', '.join(unknown)}: `affidavit sandbox --list`.")
     return lambda seed, now: Switchboard(row.build(seed, now, webhook_prefix), known, deviations)
+
+
+def wearers(providers: Sequence[str], deviations: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+    """Provider -> those of the deviations that its sandbox has. Raises UsageError for one that none of them has."""
+    known = {name: imitation(name).deviations for name in providers}
+    for wanted in deviations:
+        if not any(wanted in rows for rows in known.values()):
+            near = get_close_matches(wanted, [name for rows in known.values() for name in rows], n=3)
+            meant = f"did you mean {' or '.join(near)}? " if near else ""
+            raise UsageError(
+                f"there is no fault or variant {wanted!r} of {', '.join(providers)}: {meant}"
+                "`affidavit sandbox --list` names them all"
+            )
+    worn = {name: tuple(one for one in deviations if one in rows) for name, rows in known.items()}
+    return {name: names for name, names in worn.items() if names}
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -326,17 +348,21 @@ def run_sandbox(  # noqa: PLR0913, PLR0917 - the options of a command line
     keys_out: Path | None,
     virtual: bool,  # noqa: FBT001 - as above
     webhook_prefix: str | None = None,
+    deviations: Sequence[str] = (),
 ) -> int:
     """Serve until Ctrl-C, having said where and how; the exit code."""
+    worn = wearers(providers, deviations)
 
     def show(servers: Sequence[SandboxServer]) -> None:
         if keys_out is not None:
             _write(keys_out, keys_toml(servers))
         click.echo(sandbox_banner(servers))
+        for name, names in worn.items():
+            click.echo(f"Not faithful: {name} with {', '.join(names)}.")
         if keys_out is not None:
             click.echo(f"Targets and keys are in {keys_out}.")
 
-    serve_forever(providers, ports, seed, virtual=virtual, webhook_prefix=webhook_prefix, started=show)
+    serve_forever(providers, ports, seed, virtual=virtual, webhook_prefix=webhook_prefix, worn=worn, started=show)
     click.echo("\nThe sandbox has stopped.")
     return int(ExitCode.KEPT)
 
@@ -348,6 +374,7 @@ def serve_forever(  # noqa: PLR0913 - as run_sandbox
     *,
     virtual: bool = False,
     webhook_prefix: str | None = None,
+    worn: Mapping[str, Sequence[str]] = MappingProxyType({}),
     started: Callable[[Sequence[SandboxServer]], None] = lambda _: None,
 ) -> None:
     """Serve each provider on its port until Ctrl-C or SIGTERM; `started` is called once all of them listen.
@@ -360,8 +387,10 @@ def serve_forever(  # noqa: PLR0913 - as run_sandbox
         servers = []
         for name in dict.fromkeys(providers):
             clock = VirtualClock(SystemClock().now()) if virtual else SystemClock()
-            port = ports.get(name, _row(name).port)
-            server = SandboxServer(name, seed=seed, clock=clock, port=port, webhook_prefix=webhook_prefix)
+            port = ports.get(name, imitation(name).port)
+            server = SandboxServer(
+                name, seed=seed, clock=clock, port=port, webhook_prefix=webhook_prefix, deviations=worn.get(name, ())
+            )
             servers.append(stack.enter_context(server))
         started(servers)
         threading.Event().wait()
@@ -415,7 +444,7 @@ def keys_toml(servers: Sequence[SandboxServer]) -> str:
 
 def _keys_table(server: SandboxServer) -> str:
     # A JSON string of plain ASCII is a TOML string too.
-    keys = (f"{json.dumps(role)} = {json.dumps(key)}\n" for role, key in server.keys.items())
+    keys = (f"{role} = {json.dumps(key)}\n" for role, key in server.keys.items())
     return f'[{server.provider}]\ntarget = "{server.url}"\n\n[{server.provider}.keys]\n{"".join(keys)}'
 
 
