@@ -21,6 +21,7 @@ RUN_FLAGS = $(strip $(call flag,PROVIDER,--provider) $(call flag,TARGET,--target
     $(call flag,BUDGET,--budget) $(call flag,SEED,--seed) $(call flag,OUT,--out))
 RUN_ARGS =
 PYTEST_ARGS =
+CONFORMANCE_ARGS =
 LOCK_ARGS =
 
 # Debian packages this machine lacks; a row per need, empty when the need is met.
@@ -29,13 +30,21 @@ SYSTEM_PACKAGES = \
     $(shell command -v node >/dev/null || echo nodejs) \
     $(shell command -v npm >/dev/null || echo npm)
 
+# Sets `lacking` to what this machine lacks for the tools of package.json, and installs them when that is nothing.
+NODE_TOOLS = lacking=""; \
+    node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' \
+        2>/dev/null || lacking="Node.js 20.19 or newer (found: $$(node --version 2>/dev/null || echo none))"; \
+    command -v npm >/dev/null || lacking="$${lacking:+$$lacking and }npm"; \
+    test -n "$$lacking" || test $(NODE_READY) -nt package.json || \
+        { npm install --no-progress --loglevel error && touch $(NODE_READY); }
+
 .PHONY: help setup contract test conformance lint lint-python lint-documents score sandbox load limits report gate lock \
     system-packages clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  contract takes PROVIDER= TARGET= KEYS= BUDGET= SEED= OUT= and RUN_ARGS=; test takes PYTEST_ARGS=."
+	@echo "  contract takes PROVIDER= TARGET= KEYS= BUDGET= SEED= OUT= and RUN_ARGS=; test takes PYTEST_ARGS=, conformance CONFORMANCE_ARGS=."
 	@echo "  make folds every failure into its own exit code 2; $(BIN)/affidavit run gives the exact one."
 
 setup: $(READY) ## Create .venv with the pinned tools (done by the other targets when needed)
@@ -65,8 +74,9 @@ contract: $(READY) ## Hold the providers to their documents; without TARGET, on 
 test: $(READY) ## Test the package itself; a test that hangs is stopped after two minutes
 	@$(BIN)/pytest --timeout 120 $(PYTEST_ARGS)
 
-conformance: $(READY) ## Hold the sandbox to the OpenAPI documents with tools that others wrote
-	@$(BIN)/python -m tests.conformance
+conformance: $(READY) ## Hold the sandbox to the OpenAPI documents with tools that others wrote (some minutes)
+	@$(NODE_TOOLS); \
+	$(BIN)/python -m tests.conformance $(CONFORMANCE_ARGS)
 
 lint: lint-python lint-documents ## Check the code and the OpenAPI documents
 
@@ -78,12 +88,8 @@ lint-python: $(READY) ## Only the code: ruff and mypy
 lint-documents: $(READY) ## Only the OpenAPI documents: three validators that others wrote
 	@test -n "$(DOCUMENTS)" || { echo "No document to check: openapi/*/openapi.yaml matches nothing." >&2; exit 2; }
 	@$(BIN)/openapi-spec-validator $(DOCUMENTS)
-	@lacking=""; \
-	node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' \
-	    2>/dev/null || lacking="Node.js 20.19 or newer (found: $$(node --version 2>/dev/null || echo none))"; \
-	command -v npm >/dev/null || lacking="$${lacking:+$$lacking and }npm"; \
+	@$(NODE_TOOLS); \
 	if test -z "$$lacking"; then \
-	    { test $(NODE_READY) -nt package.json || { npm install --no-progress --loglevel error && touch $(NODE_READY); }; } && \
 	    REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true node_modules/.bin/redocly lint $(DOCUMENTS) && \
 	    node_modules/.bin/spectral lint --fail-severity warn $(DOCUMENTS); \
 	elif test "$${CI:-}" = true; then \

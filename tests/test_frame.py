@@ -173,5 +173,5 @@ def test_the_package_and_its_metadata_name_one_version() -> None:
 def test_ci_runs_every_step_a_change_must_pass() -> None:
     script = ROOT / ".ci" / "run"
     steps = re.findall(r"^ *(make [a-z-]+)$", script.read_text("utf-8"), re.MULTILINE)
-    assert steps == ["make system-packages", "make test", "make contract", "make lint"]
+    assert steps == ["make system-packages", "make lint", "make test", "make contract"]
     assert os.access(script, os.X_OK)

@@ -17,15 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.conformance.outcome import Outcome
-from tests.conformance.stage import stage
+from tests.conformance.stage import document, stage
 
-ROOT = Path(__file__).parent.parent.parent
 TOOL = f"schemathesis {version('schemathesis')}"
-
-
-def document(provider: str) -> Path:
-    """The provider's OpenAPI document."""
-    return ROOT / "openapi" / provider / "openapi.yaml"
 
 
 def hold(provider: str, seed: int, examples: int, *, path: Path | None = None) -> Outcome:

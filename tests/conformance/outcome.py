@@ -22,13 +22,20 @@ class Outcome:
     """One line each."""
     log: str = ""
     """What the tool itself printed, for who wants to know more."""
+    skipped: str = ""
+    """Why it did not run at all; empty when it did."""
+
+    @property
+    def verdict(self) -> str:
+        """What the last column shows."""
+        return "skipped" if self.skipped else str(len(self.failures))
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
     """One row for each outcome."""
     rows = [
         COLUMNS,
-        *((one.tool, one.provider, str(one.seed), str(one.requests), str(len(one.failures))) for one in outcomes),
+        *((one.tool, one.provider, str(one.seed), str(one.requests), one.verdict) for one in outcomes),
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(

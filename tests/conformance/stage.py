@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 
@@ -18,6 +19,7 @@ from affidavit.clock import VirtualClock
 from affidavit.sandbox import whatsapi
 from affidavit.sandbox.server import SandboxServer
 
+ROOT = Path(__file__).parent.parent.parent
 PROVIDERS = ("chatmaid", "whatsapi")
 UNLIMITED = 1_000_000_000
 """Requests a minute."""
@@ -45,6 +47,11 @@ class Stage:
     def requests(self) -> int:
         """How many requests it has answered since it is ready."""
         return _answered(self.server) - self.prepared
+
+
+def document(provider: str) -> Path:
+    """The provider's OpenAPI document."""
+    return ROOT / "openapi" / provider / "openapi.yaml"
 
 
 @contextlib.contextmanager
