@@ -71,8 +71,8 @@ $(READY): requirements.txt pyproject.toml
 contract: $(READY) ## Hold the providers to their documents; without TARGET, on the embedded sandbox
 	@$(BIN)/affidavit run $(RUN_FLAGS) $(RUN_ARGS)
 
-test: $(READY) ## Test the package itself; a test that hangs is stopped after two minutes
-	@$(BIN)/pytest --timeout 120 $(PYTEST_ARGS)
+test: $(READY) ## Test the package itself on every core; a test that hangs is stopped after two minutes
+	@$(BIN)/pytest --timeout 120 --numprocesses auto --dist loadgroup $(PYTEST_ARGS)
 
 conformance: $(READY) ## Hold the sandbox to the OpenAPI documents with tools that others wrote (some minutes)
 	@$(NODE_TOOLS); \

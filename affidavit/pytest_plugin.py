@@ -149,8 +149,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the items of a run in its order, provider by provider; other items come before them."""
+    """Put the items of a run in its order, provider by provider; other items come before them.
+
+    When pytest-xdist shares the work out by groups, all items of a provider go to one worker.
+    """
     items.sort(key=_place)
+    for item in items:
+        provider, _ = _place(item)
+        if provider:
+            item.add_marker(pytest.mark.xdist_group(f"contract of {provider}"))
 
 
 def _place(item: pytest.Item) -> tuple[str, int]:
