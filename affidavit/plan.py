@@ -9,7 +9,7 @@ The costs are upper bounds: a poll that ends early leaves requests over, which t
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from math import ceil
 from typing import Any
 
 from affidavit.catalog import Catalog, Claim, Row
-from affidavit.evidence import fits
+from affidavit.evidence import TOO_MANY, fits
 from affidavit.exchange import ABSENT
 from affidavit.probes.script import Call, Probe, Wait, whole_body
 from affidavit.safety import Policy, unwanted
@@ -89,9 +89,16 @@ class Planner:
             for probe in self.probes.values()
             for call in probe.calls
         }
-        self.costs = {
-            probe.id: sum(call.requests for call in probe.calls if not self.obstacles[f"{probe.id}/{call.id}"])
-            for probe in self.probes.values()
+        self.costs = {probe.id: sum(call.requests for call in self._calls(probe)) for probe in self.probes.values()}
+
+        self.usage = {
+            name: Counter(role for call in self._calls(probe) for role in [call.role] * call.requests)
+            for name, probe in self.probes.items()
+        }
+        self.floods = {
+            name: [(call.role, call.requests) for call in self._calls(probe) if _floods(call)]
+            for name, probe in self.probes.items()
+            if probe.last
         }
 
     @cached_property
@@ -116,20 +123,33 @@ class Planner:
         return found
 
     def plan(self, budget: int | None = None, done: AbstractSet[str] = frozenset()) -> Plan:
-        """The best order for `budget` requests (None: all it takes), when the probes in `done` were asked before."""
-        chosen: dict[str, Probe] = {}
-        asked = self._steps(done)
-        left = budget
-        while bundle := self._best(left, {*done, *chosen}, asked):
+        """The best order for `budget` requests (None: all it takes), when the probes in `done` were asked before.
+
+        Probe by probe, greedily; and once more for each burst that could come on top, since what leads up to a burst
+        makes it cheaper, which going probe by probe does not see.
+        """
+        plain = self._plan(budget, done, ())
+        if budget is None:
+            return plain
+        bursts = [one for one in self.probes.values() if one.last and one not in plain.probes and one.id not in done]
+        affordable = [one for one in bursts if 0 < self.costs[one.id] <= budget]
+        return max((plain, *(self._plan(budget, done, (one,)) for one in affordable)), key=self._value)
+
+    def _value(self, planned: Plan) -> int:
+        return sum(4 - self.catalog.claims[name].priority for name in planned.decided)
+
+    def _plan(self, budget: int | None, done: AbstractSet[str], first: Iterable[Probe]) -> Plan:
+        chosen = {one.id: one for probe in first for one in self._closure(probe) if one.id not in done}
+        asked = self._steps({*done, *chosen})
+        while bundle := self._best(budget, chosen, done, asked):
             chosen |= {probe.id: probe for probe in bundle}
             asked |= self._steps(probe.id for probe in bundle)
-            left = None if left is None else left - sum(self.costs[probe.id] for probe in bundle)
         probes = tuple(sorted(chosen.values(), key=lambda one: one.last))
-        calls = [call for probe in probes for call in probe.calls if f"{probe.id}/{call.id}" in asked]
+        calls = [call for probe in probes for call in self._calls(probe)]
         undecided = {claim.id: why for claim in self.catalog.claims.values() if (why := self._open(claim, asked))}
         return Plan(
             probes,
-            self.costs,
+            self._costs(probes),
             tuple(name for name in self.catalog.claims if name not in undecided),
             undecided,
             {name: self._why(probe) for name, probe in self.probes.items() if name not in {*chosen, *done}},
@@ -137,20 +157,44 @@ class Planner:
             sum(_pauses(probe) for probe in probes if "virtual-time" not in probe.needs),
         )
 
-    def _best(self, left: int | None, done: AbstractSet[str], asked: AbstractSet[str]) -> Sequence[Probe]:
+    def _best(
+        self, budget: int | None, chosen: Mapping[str, Probe], done: AbstractSet[str], asked: AbstractSet[str]
+    ) -> Sequence[Probe]:
         """The most telling probe that can still be paid for, after those it builds on."""
         best: tuple[float, Sequence[Probe]] = (0.0, ())
         for probe in self.probes.values():
-            if probe.id in done or not self.costs[probe.id]:
+            if probe.id in done or probe.id in chosen or not self.costs[probe.id]:
                 continue
-            bundle = [one for one in self._closure(probe) if one.id not in done and self.costs[one.id]]
-            cost = sum(self.costs[one.id] for one in bundle)
-            if left is not None and cost > left:
+            before = (one for one in self._closure(probe) if one.id not in done and one.id not in chosen)
+            bundle = [one for one in before if self.costs[one.id]]
+            costs = self._costs((*chosen.values(), *bundle)) if budget is not None else self.costs
+            if budget is not None and sum(costs.values()) > budget:
                 continue
-            worth = (0.001 + self._worth(asked, self._steps(one.id for one in bundle))) / cost
+            worth = self._worth(asked, self._steps(one.id for one in bundle))
+            worth = (0.001 + worth) / sum(costs[one.id] for one in bundle)
             if worth > best[0]:
                 best = (worth, bundle)
         return best[1]
+
+    def _costs(self, probes: Iterable[Probe]) -> Mapping[str, int]:
+        """What each of the probes costs when they are asked together.
+
+        A burst that goes on until it is refused needs only what the probes before it left of the key's limit.
+        """
+        together = list(probes)
+        used = Counter[str]()
+        for probe in together:
+            if not probe.last:
+                used.update(self.usage[probe.id])
+        costs = {probe.id: self.costs[probe.id] for probe in together}
+        for probe in together:
+            for role, most in self.floods.get(probe.id, ()):
+                costs[probe.id] -= used[role] if used[role] < most else 0
+        return costs
+
+    def _calls(self, probe: Probe) -> list[Call]:
+        """The steps of the probe that can be asked."""
+        return [call for call in probe.calls if not self.obstacles[f"{probe.id}/{call.id}"]]
 
     def _closure(self, probe: Probe) -> Iterator[Probe]:
         for name in probe.after:
@@ -173,8 +217,7 @@ class Planner:
 
     def _steps(self, probes: Iterable[str]) -> set[str]:
         """Steps of the probes that can be asked."""
-        names = {f"{name}/{call.id}" for name in probes for call in self.probes[name].calls}
-        return {name for name in names if not self.obstacles[name]}
+        return {f"{name}/{call.id}" for name in probes for call in self._calls(self.probes[name])}
 
     def _groups(self, row: Row) -> list[AbstractSet[str]]:
         groups: list[AbstractSet[str]] = [set(group) for group in row.alternatives]
@@ -221,9 +264,14 @@ class Planner:
         if call.role != "none" and call.role not in self.means.keys:
             return f"needs the key role `{call.role}`"
         operation = self.catalog.openapi.operations[call.operation]
-        body: Any = whole_body(call, self.catalog.script.bodies) if call.has_body else ABSENT
+        body: Any = whole_body(call.body, self.catalog.script.bodies) if call.has_body else ABSENT
         key = self.means.keys.get(call.role, "") if operation.needs_key and call.authorization is None else ""
         return unwanted(self.means.policy, operation, key, call.role, body)
+
+
+def _floods(call: Call) -> bool:
+    """Whether the step goes on until the limit is met."""
+    return bool(call.repeat and call.repeat.until and call.repeat.until.status == TOO_MANY)
 
 
 def _pauses(probe: Probe) -> float:

@@ -270,7 +270,7 @@ class Session:
         planned, properties = self.plan(), self.properties()
         bursts = [probe for probe in planned.probes if probe.last]
         now = [probe for probe in planned.probes if not probe.last]
-        reserved = sum(planned.costs[probe.id] for probe in bursts)
+        reserved = sum(self.planner.costs[probe.id] for probe in bursts)
         done = {probe.id for probe in bursts}
         tell = _Steps(progress, len(planned.probes) + len(properties) + bool(properties))
         while now:

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from affidavit.clock import VirtualClock
 from affidavit.documents import load_catalog, providers
 from affidavit.finding import VerdictKind
 from affidavit.plan import Means, Planner
 from affidavit.profile import MAIN
 from affidavit.safety import FREE_RISKS, Policy, risk_of
-from affidavit.session import SANDBOX_POWERS, Settings, run
+from affidavit.sandbox.server import SandboxServer
+from affidavit.session import SANDBOX_POWERS, START, Session, Settings, run
 
 CATALOGS = {name: load_catalog(name) for name in providers()}
 
@@ -22,7 +24,7 @@ def embedded(provider: str) -> Means:
     return Means(dict.fromkeys(CATALOGS[provider].profile.roles, ""), Policy(embedded=True), SANDBOX_POWERS)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(provider=st.sampled_from(providers()), budget=st.integers(0, 400))
 def test_a_plan_keeps_to_its_budget_and_to_the_order_of_probes(provider: str, budget: int) -> None:
     planned = Planner(CATALOGS[provider], embedded(provider)).plan(budget)
@@ -72,3 +74,23 @@ def test_the_risk_of_a_step_is_read_from_its_template() -> None:
     operation = CATALOGS["whatsapi"].openapi.operations["sendMessage"]
     assert risk_of(operation, "sk_live_1", {"to": "{recipient}", "dry_run": True}) in FREE_RISKS
     assert risk_of(operation, "sk_live_1", {"to": "{recipient}"}) == "real-message"
+
+
+@pytest.mark.parametrize(("budget", "share"), [(22, 0.9), (25, 0.95)])
+def test_a_free_key_proves_what_matters_most_within_one_window(budget: int, share: float, tmp_path: Path) -> None:
+    """Of what that key can prove at all, of priority 1; the wait is one window of the clock."""
+    everything, _ = free_key_run(None, tmp_path)
+    decided, seconds = free_key_run(budget, tmp_path)
+    assert len(decided & everything) >= share * len(everything)
+    assert seconds <= 61
+
+
+def free_key_run(budget: int | None, folder: Path) -> tuple[set[str], float]:
+    """Priority-1 claims decided on a server with one free key, and the seconds it took."""
+    catalog, clock = CATALOGS["whatsapi"], VirtualClock(START)
+    with SandboxServer("whatsapi", clock=clock) as server:
+        keys = {MAIN: server.keys["free"]}
+        settings = Settings(target=server.url, keys=keys, examples=0, budget=budget)
+        result = Session(catalog, settings, folder, clock, server.url, keys, None, None).play(lambda *_: None)
+    decided = {one.claim for one in result.verdicts if one.judged and one.kind is not VerdictKind.UNDECIDED}
+    return {name for name in decided if catalog.claims[name].priority == 1}, clock.now() - START

@@ -252,20 +252,28 @@ def _saved_before(probe: Probe, probes: Mapping[str, Probe]) -> set[str]:
     return saved
 
 
-def whole_body(call: Call, bodies: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any YAML value
-    """The step's body as written, with the shared one it is `$like` put in. Raises ValueError."""
-    body = call.body
-    if not (isinstance(body, Mapping) and "$like" in body):
+def whole_body(body: Any, bodies: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any YAML value
+    """A body as written, at every depth with the shared one it is `$like` put in, and one item of each `$list`.
+
+    Raises ValueError.
+    """
+    if isinstance(body, list):
+        return [whole_body(item, bodies) for item in body]
+    if not isinstance(body, Mapping):
         return body
+    if "$list" in body:
+        return [whole_body(body["$list"]["of"], bodies)]
+    if "$like" not in body:
+        return {name: whole_body(value, bodies) for name, value in body.items()}
     base = bodies.get(body["$like"])
     if base is None:
-        raise ValueError(f"step {call.id!r}: no body {body['$like']!r} under `bodies`")
+        raise ValueError(f"no body {body['$like']!r} under `bodies`")
     kept = {name: value for name, value in base.items() if name not in body.get("without", ())}
-    return {**kept, **body.get("with", {})}
+    return whole_body({**kept, **body.get("with", {})}, bodies)
 
 
 def _used(call: Call, bodies: Mapping[str, Any]) -> set[str]:
-    body = whole_body(call, bodies)
+    body = whole_body(call.body, bodies)
     parts = (call.path, call.raw_path, call.query, call.headers, body, call.raw_body, call.authorization)
     return set().union(*(variables_used(part) for part in parts))
 
