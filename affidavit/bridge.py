@@ -1,5 +1,8 @@
 """Schemathesis through our one way out: it invents requests from the document, our client sends and records them.
 
+    explore   one operation: valid and invalid requests
+    walk      many operations: a send, then what its answer leads to, along the links of the document
+
 Nothing of schemathesis judges here. Its cases become `Send`s like any probe's, and the checks of the ledger look at
 the exchanges later, so a property test obeys the same safety, budget and pacing as everything else.
 """
@@ -9,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from json import dumps, loads
+from math import ceil
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -17,20 +22,29 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis.errors import Unsatisfiable
+from hypothesis.errors import Flaky, Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis import Response as SchemaResponse
-from schemathesis.generation.stateful import run_state_machine_as_test
+from schemathesis.generation.stateful.state_machine import StepInput, StepOutput
 
 from affidavit.errors import AffidavitError
-from affidavit.exchange import Response
+from affidavit.exchange import ABSENT, Response
+from affidavit.known import Known
 from affidavit.openapi_document import OpenApiDocument, Operation
+from affidavit.pointer import first, put
 from affidavit.probes.flow import Send
 from affidavit.profile import MAIN
 from affidavit.safety import FREE_RISKS, SACRIFICIAL
 
 OWN_HEADERS = frozenset({"user-agent", "content-length", "authorization", "x-schemathesis-testcaseid", "connection"})
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+UNKNOWN_ONE_IN = 4
+"""Of so many valid requests one keeps its invented ids: what does not exist has its promises too."""
+WALK_STEPS = 12
+"""Requests of one walk at most."""
+TRIES = 5
+"""So often walking starts anew: links that lead nowhere cost no request, and Hypothesis gives up when two walks that
+begin alike are answered differently."""
 
 
 @dataclass
@@ -43,6 +57,8 @@ class Properties:
     seed: int
     send: Callable[[Send], Any]
     """The one way out; one answer per request."""
+    known: Known
+    """What exists, to be put in the place of what was invented."""
     fitted: Callable[[Operation, Any], Any] = field(default=lambda _operation, body: body)
     """Puts into an invented JSON body what cannot be guessed, and takes out what must not leave."""
     _stopped: Exception | None = None
@@ -65,47 +81,74 @@ class Properties:
     def explore(self, operation: Operation, role: str, examples: int) -> None:
         """Send invented requests of one operation, `examples` valid and as many invalid ones at most."""
         target = self._schema().find_operation_by_id(operation.id)
+        role = self.known.role(operation, role)
         sent: set[Send] = set()
+        turns = count()
+
+        def ask(case: Any) -> None:  # noqa: ANN401 - schemathesis types its cases loosely
+            if case.meta.generation.mode is GenerationMode.POSITIVE:
+                self._acquaint(case, operation, role, next(turns))
+            request = self._request(case, operation, role, "property")
+            if request not in sent:
+                sent.add(request)
+                self._ask(request)
+
         for mode in MODES:
-            strategy = target.as_strategy(generation_mode=mode)
-
-            @seed(self.seed)
-            @_settings(examples)
-            @given(case=strategy)
-            def ask(case: Any) -> None:  # noqa: ANN401 - schemathesis types its cases loosely
-                request = self._request(case, operation, role, "property")
-                if request not in sent:
-                    sent.add(request)
-                    self._ask(request)
-
             with suppress(Unsatisfiable):  # some operations cannot be asked wrongly
-                ask()
+                self._each(target.as_strategy(generation_mode=mode), examples, ask)
             self._raise_stopped()
 
-    def walk(self, scenarios: int, steps: int) -> None:
-        """Follow the document's links: what one answer gives, the next request uses."""
-        roles = {operation.id: (operation, role) for operation, role in self.operations()}
-        schema = self._schema()
-        left_out = [name for name in self.document.operations if name not in roles]
-        if left_out:
-            schema = schema.exclude(operation_id=left_out)
-        ask, build = self._ask, self._request
+    def _each(self, strategy: Any, examples: int, do: Callable[[Any], None]) -> None:  # noqa: ANN401 - as above
+        @seed(self.seed)
+        @_settings(examples)
+        @given(case=strategy)
+        def one(case: Any) -> None:  # noqa: ANN401 - as above
+            do(case)
 
-        class Walk(schema.as_state_machine()):  # type: ignore[misc]  # the class is made from the document at run time
-            def call(self, case: Any, **_: Any) -> SchemaResponse:  # noqa: ANN401 - as in the base class
-                operation, role = roles[case.operation.definition.raw["operationId"]]
-                return _as_schemathesis(case, ask(build(case, operation, role, "stateful")))
+        one()
 
-            def validate_response(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - as in the base class
-                """Nothing: the checks of the ledger judge the record."""
+    def walk(self, most: int) -> None:
+        """Follow the document's links, `most` requests at most: what one answer gives, the next request uses."""
+        places = {operation.id: (operation, role) for operation, role in self.operations()}
+        asked = 0
 
-        run_state_machine_as_test(
-            seed(self.seed)(Walk), settings=settings(_settings(scenarios), stateful_step_count=steps)
-        )
+        def step(step: StepInput) -> StepOutput | None:
+            nonlocal asked
+            if asked >= most or self._stopped or not (step.transition is None or step.is_applied):
+                return None
+            operation, role = places[step.case.operation.definition.raw["operationId"]]
+            if step.transition is None:
+                self._acquaint(step.case, operation, role, asked)
+            asked += 1
+            answer = self._ask(self._request(step.case, operation, role, "stateful"))
+            return StepOutput(_as_schemathesis(step.case, answer), step.case) if answer else None
+
+        machine = _machine(self._schema().include(operation_id=list(places)), step)
+        for attempt in range(TRIES):
+            if asked < most and not self._stopped:
+                seed(self.seed + attempt)(machine)
+                machine.rule_order_seed = self.seed + attempt
+                walks = _settings(ceil((most - asked) / WALK_STEPS))
+                with suppress(Flaky, Unsatisfiable):
+                    machine.run(settings=settings(walks, stateful_step_count=WALK_STEPS))
         self._raise_stopped()
 
     def _schema(self) -> Any:  # noqa: ANN401 - schemathesis types its schemas loosely
         return schemathesis.openapi.from_path(self.path)
+
+    def _acquaint(self, case: Any, operation: Operation, role: str, turn: int) -> None:  # noqa: ANN401 - as above
+        """Put values that exist where the case has invented ones, in most turns."""
+        if turn % UNKNOWN_ONE_IN == UNKNOWN_ONE_IN - 1:
+            return
+        for place, found in self.known.values(operation.id, role).items():
+            value = found[turn % len(found)]
+            if place.part == "body":
+                if isinstance(case.body, dict | list) and first(case.body, place.name) is not ABSENT:
+                    case.body = put(case.body, place.name, value)
+                continue
+            values = case.path_parameters if place.part == "path" else case.query
+            if place.name in (values or {}):
+                values[place.name] = value
 
     def _ask(self, request: Send) -> Response | None:
         """Send it. Once something ended the run, nothing more is sent: hypothesis would try to shrink it."""
@@ -166,20 +209,22 @@ def _prepared(case: Any) -> requests.PreparedRequest:  # noqa: ANN401 - schemath
     return requests.Request(**{name: kwargs[name] for name in _REQUEST_PARTS if name in kwargs}).prepare()
 
 
-def _as_schemathesis(case: Any, answer: Response | None) -> SchemaResponse:  # noqa: ANN401 - as above
-    """The answer as its links expect it; no answer has a status that no link starts from."""
+def _machine(schema: Any, step: Callable[[StepInput], StepOutput | None]) -> Any:  # noqa: ANN401 - as above
+    """Schemathesis's machine over the links that the document itself has, with `step` to go one of them."""
+    schema.config.phases.stateful.inference.algorithms = []
+    schema.config.generation.modes = [GenerationMode.POSITIVE]
+    machine = schema.as_state_machine()
+    machine.step = lambda _, input: step(input)  # noqa: A006 - called by this name
+    return machine
+
+
+def _as_schemathesis(case: Any, answer: Response) -> SchemaResponse:  # noqa: ANN401 - as above
+    """The raw answer in the form that links are read from."""
     headers: dict[str, list[str]] = {}
-    for name, value in answer.headers if answer else ():
+    for name, value in answer.headers:
         headers.setdefault(name.lower(), []).append(value)
-    return SchemaResponse(
-        status_code=answer.status if answer else NO_ANSWER,
-        headers=headers,
-        content=answer.body.encode("utf-8", "surrogatepass") if answer else b"",
-        request=_prepared(case),
-        elapsed=0.0,
-        verify=True,
-    )
+    content = answer.body.encode("utf-8", "surrogatepass")
+    return SchemaResponse(answer.status, headers, content, _prepared(case), elapsed=0.0, verify=True)
 
 
-NO_ANSWER = 599
 _REQUEST_PARTS = ("method", "url", "headers", "params", "json", "data", "files", "cookies")

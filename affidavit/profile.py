@@ -112,8 +112,6 @@ class Profile:
     rate_limit: RateLimit
     listings: Mapping[str, Listing]
     messages: Messages
-    invented: Mapping[str, Mapping[str, str]]
-    """Operation -> pointer into its request body -> template of a value that works, put into invented requests."""
 
     def number(self, digits: str) -> str:
         """Digits the way the provider writes a phone number."""
@@ -133,7 +131,6 @@ def read_profile(data: Mapping[str, Any]) -> Profile:
         "rate_limit",
         "listings",
         "messages",
-        "invented",
     }
     unknown = set(data) - known
     if unknown:
@@ -163,7 +160,6 @@ def read_profile(data: Mapping[str, Any]) -> Profile:
             for operation, table in data.get("listings", {}).items()
         },
         messages=_messages(data.get("messages", {})),
-        invented={operation: dict(table) for operation, table in data.get("invented", {}).items()},
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -28,10 +28,11 @@ from affidavit.errors import AffidavitError, IncompleteError, KeysError, TargetE
 from affidavit.evidence import Evidence
 from affidavit.exchange import ABSENT, Delivery, Request
 from affidavit.finding import Verdict, VerdictKind
+from affidavit.known import Known
 from affidavit.openapi_document import Operation
 from affidavit.plan import Means, Plan, Planner, lacking_powers
 from affidavit.pointer import put
-from affidavit.probes.flow import Answerer, Pause, Routes, Send, Skip, Steer, play
+from affidavit.probes.flow import Answerer, Pause, Reply, Routes, Send, Skip, Steer, play
 from affidavit.probes.script import Probe
 from affidavit.profile import MAIN
 from affidavit.receiver import Receiver
@@ -40,7 +41,7 @@ from affidavit.redaction import Redactor
 from affidavit.report.replay import EMBEDDED, Replay
 from affidavit.safety import Policy
 from affidavit.sandbox.server import SandboxServer, default_url
-from affidavit.template import Scope, UnboundError, fill
+from affidavit.template import Scope
 from affidavit.verdict import Result, judge
 
 START = 1_800_000_000.0
@@ -49,8 +50,8 @@ START = 1_800_000_000.0
 DEFAULT_SEED = 1
 EMBEDDED_EXAMPLES, TARGET_EXAMPLES = 15, 2
 """Invented requests per operation and mode: the embedded sandbox costs nothing, a target's limit is dear."""
-WALK_STEPS = 6
-"""Requests of one path over the links at most."""
+WALKED_PER_EXAMPLE = 6
+"""Requests of all walks over the links together, for each example that an operation gets."""
 SANDBOX_POWERS = frozenset({"control", "receiver", "virtual-time"})
 UNAUTHORIZED = 401
 PATIENCE = 3
@@ -195,6 +196,7 @@ class Session:
         self.planner = Planner(catalog, self.means)
         self.recorder = Recorder(out / "run.ndjson", self._manifest(keys))
         self.redactor = Redactor(keys)
+        self.known = Known(catalog.openapi)
         self.client = Client(
             provider=catalog.provider,
             base=target,
@@ -322,8 +324,13 @@ class Session:
     def invented(self) -> Properties:
         """What schemathesis invents from the document, sent like everything else."""
         path = OPENAPI / self.catalog.provider / "openapi.yaml"
-        keys, send = dict(self.scope.keys), self.client.send
-        return Properties(path, self.catalog.openapi, keys, self.settings.seed, send, self._fitted)
+        keys = dict(self.scope.keys)
+        return Properties(path, self.catalog.openapi, keys, self.settings.seed, self._invent, self.known, self._fitted)
+
+    def _invent(self, send: Send) -> Reply:
+        answers = self.client.send(send)
+        self._give_up_silent()
+        return answers
 
     def broken_by(self, source: str) -> list[Verdict]:
         """Broken claims that the exchanges of one source prove alone: a probe, or `property` and an operation."""
@@ -346,19 +353,17 @@ class Session:
         """Property tests of one operation: invented requests, valid and invalid, `examples` of each at most."""
         wanted = self.settings.examples if examples is None else examples
         if wanted > 0:
+            self.known.learn(self.client.exchanges)
             self.invented.explore(operation, role, wanted)
 
     def walk(self, requests: int | None = None) -> None:
         """Invented requests that build on each other over the document's links, `requests` at most."""
-        scenarios = self.settings.examples if requests is None else min(self.settings.examples, requests // WALK_STEPS)
-        if scenarios > 0:
-            self.invented.walk(scenarios, WALK_STEPS)
+        wanted = self.settings.examples * WALKED_PER_EXAMPLE
+        self.known.learn(self.client.exchanges)
+        self.invented.walk(wanted if requests is None else min(wanted, requests))
 
     def _fitted(self, operation: Operation, body: Any) -> Any:  # noqa: ANN401 - any JSON value
-        """An invented body that can succeed and may leave: known values put in, strangers taken out."""
-        for pointer, template in self.catalog.profile.invented.get(operation.id, {}).items():
-            with suppress(UnboundError):
-                body = put(body, pointer, fill(template, self.scope), over=str)
+        """An invented body as it may leave: simulated where the body can say so, and to nobody."""
         if self.server is None:
             for pointer in operation.data.get("x-recipients", []):
                 body = put(body, pointer, self.scope.number(self.scope.recipient), over=str)
@@ -380,15 +385,8 @@ class Session:
 
         Raises TargetError, KeysError or IncompleteError.
         """
+        self._give_up_silent()
         made = self.client.exchanges
-        latest = made[-PATIENCE:]
-        if len(latest) == PATIENCE and all(one.response is None for one in latest):
-            if all(one.response is None for one in made):
-                raise TargetError(
-                    f"the target {self.target} does not answer HTTP ({made[-1].error}): check the address with "
-                    "--target, or leave it out to use the embedded sandbox"
-                )
-            raise IncompleteError(f"the target {self.target} stopped answering ({made[-1].error}); start the run again")
         answers = [one.response for one in made if one.response]
         if len(answers) >= PATIENCE and all(one.json is ABSENT for one in answers):
             kind = answers[0].header("Content-Type") or "no content type"
@@ -402,6 +400,18 @@ class Session:
                 f"the key of the role {MAIN!r} was refused with 401 by {len(own)} requests: check "
                 f"{self.catalog.profile.key_env} or the keys file, and that the key belongs to {self.target}"
             )
+
+    def _give_up_silent(self) -> None:
+        made = self.client.exchanges
+        latest = made[-PATIENCE:]
+        if len(latest) < PATIENCE or any(one.response for one in latest):
+            return
+        if all(one.response is None for one in made):
+            raise TargetError(
+                f"the target {self.target} does not answer HTTP ({made[-1].error}): check the address with "
+                "--target, or leave it out to use the embedded sandbox"
+            )
+        raise IncompleteError(f"the target {self.target} stopped answering ({made[-1].error}); start the run again")
 
     def _play_steps(self, probe: Probe) -> None:
         talk = play(probe, self.scope, self.routes)

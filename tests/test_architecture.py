@@ -44,6 +44,7 @@ LAYERS = {
     "affidavit.checks": 1,
     "affidavit.evidence": 1,
     "affidavit.gate": 1,
+    "affidavit.known": 1,
     "affidavit.limiters": 1,
     "affidavit.openapi_document": 1,
     "affidavit.pacing": 1,

@@ -14,9 +14,10 @@ from affidavit.bridge import Properties
 from affidavit.client import BudgetSpentError
 from affidavit.documents import OPENAPI, load_catalog
 from affidavit.exchange import Exchange, Response
+from affidavit.known import Known
 from affidavit.probes.flow import Refused, Send
 from affidavit.safety import FREE_RISKS, SACRIFICIAL
-from affidavit.session import Settings, open_session
+from affidavit.session import WALKED_PER_EXAMPLE, Settings, open_session
 
 CHATMAID = load_catalog("chatmaid")
 NOTHING = Response(404, (("Content-Type", "application/json"),), "{}")
@@ -27,7 +28,8 @@ def properties(
 ) -> Properties:
     """Property tests that send to a function."""
     path = OPENAPI / provider / "openapi.yaml"
-    return Properties(path, load_catalog(provider).openapi, keys or {"main": "sk_test_1"}, 1, send)
+    document = load_catalog(provider).openapi
+    return Properties(path, document, keys or {"main": "sk_test_1"}, 1, send, Known(document))
 
 
 def into(sent: list[Send]) -> Callable[[Send], list[Response]]:
@@ -40,9 +42,19 @@ def into(sent: list[Send]) -> Callable[[Send], list[Response]]:
     return send
 
 
-def explored(folder: Path, provider: str) -> list[Exchange]:
+EXAMPLES = 20
+
+
+@pytest.fixture(scope="module", params=["chatmaid", "whatsapi"])
+def provider(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def explored(provider: str, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Exchange, Response]]:
     """The invented exchanges of a session that first played its probes."""
-    with open_session(load_catalog(provider), Settings(examples=8), folder) as session:
+    folder = tmp_path_factory.mktemp(provider)
+    with open_session(load_catalog(provider), Settings(examples=EXAMPLES), folder) as session:
         for probe in session.plan().probes:
             if not probe.last:
                 session.probe(probe)
@@ -50,19 +62,49 @@ def explored(folder: Path, provider: str) -> list[Exchange]:
         for operation, role in session.properties():
             session.explore(operation, role)
         session.walk()
-        return session.client.exchanges[before:]
+        session.finish()
+        return [(one, one.response) for one in session.client.exchanges[before:] if one.response]
 
 
-def test_invented_requests_reach_success_and_refusal_and_follow_links(tmp_path: Path) -> None:
-    made = explored(tmp_path, "chatmaid")
-    statuses = Counter((one.source, one.response.status) for one in made if one.response)
-    assert statuses["property/sendMessage", 201]
-    assert statuses["property/sendMessage", 400]
-    assert statuses["property/listMessages", 200]
-    assert statuses["property/listMessages", 400]
-    assert statuses["stateful/getPhoneNumber", 200] + statuses["stateful/getMessage", 200]
-    assert {one.source.partition("/")[0] for one in made} == {"property", "stateful"}
-    assert {one.operation for one in made} >= {*CHATMAID.openapi.operations} - {None}
+NEVER_GRANTED = {"retryMessage"}
+"""Needs a message that has failed by then."""
+
+
+def test_every_operation_grants_some_invented_requests_and_refuses_others(
+    provider: str, explored: list[tuple[Exchange, Response]]
+) -> None:
+    statuses = Counter((one.source, answer.status) for one, answer in explored)
+    invented = {one.operation or "": one for one, _ in explored if one.source.startswith("property/")}
+    granted = {one.operation for one, answer in explored if answer.status // 100 == 2}
+    assert {*invented} - granted <= NEVER_GRANTED
+    assert {one.id for one in load_catalog(provider).openapi.operations.values() if one.risk == "read"} <= {*invented}
+    for operation, status in (("sendMessage", 400), ("listMessages", 400), ("getMessage", 200), ("getMessage", 404)):
+        assert statuses[f"property/{operation}", status], operation
+    assert {one.source.partition("/")[0] for one, _ in explored} == {"property", "stateful"}
+
+
+LINKED = {
+    "chatmaid": {"getMessage", "listMessages", "getPhoneNumber", "getPhoneNumberStatus"},
+    "whatsapi": {"getMessage", "listMessages", "retryMessage"},
+}
+"""Operations that a link leads to, when its answer has what the link names."""
+
+
+def test_a_walk_reads_what_it_has_just_sent(provider: str, explored: list[tuple[Exchange, Response]]) -> None:
+    walked = [(one, answer) for one, answer in explored if one.source.startswith("stateful/")]
+    assert {one.operation for one, _ in walked} >= LINKED[provider]
+    sent = {
+        answer.json["data"]["id"]
+        for one, answer in walked
+        if one.operation == "sendMessage" and answer.status // 100 == 2
+    }
+    read = {
+        one.request.path.rpartition("/")[2]
+        for one, answer in walked
+        if one.operation == "getMessage" and answer.status == 200
+    }
+    assert sent & read
+    assert len(walked) <= EXAMPLES * WALKED_PER_EXAMPLE + 1
 
 
 def test_no_request_of_an_operation_is_invented_twice() -> None:
@@ -99,20 +141,53 @@ def test_what_ends_the_run_ends_the_inventing_at_once() -> None:
     with pytest.raises(BudgetSpentError):
         ours.explore(ours.document.operations["listMessages"], "main", 20)
     with pytest.raises(BudgetSpentError):
-        ours.walk(3, 4)
+        ours.walk(12)
     assert asked == 4
 
 
-@pytest.mark.parametrize("answer", [None, Refused("not safe")])
-def test_a_walk_goes_on_when_a_request_gets_no_answer(answer: Refused | None) -> None:
+@pytest.mark.parametrize("answer", [None, Refused("not safe"), Response(429, (), "{}"), Response(200, (), "no JSON")])
+def test_a_walk_goes_on_when_a_request_gets_no_usable_answer(answer: Response | Refused | None) -> None:
     asked: list[Send] = []
 
-    def send(send: Send) -> list[Refused | None]:
+    def send(send: Send) -> list[Response | Refused | None]:
         asked.append(send)
         return [answer]
 
-    properties(send).walk(3, 4)
-    assert asked
+    properties(send).walk(12)
+    assert len(asked) == 12
+
+
+def test_a_walk_goes_only_where_an_answer_leads() -> None:
+    sent: list[Send] = []
+    properties(into(sent)).walk(30)
+    assert {send.operation for send in sent} <= {
+        "listMessages",
+        "listInboundMessages",
+        "listPhoneNumbers",
+        "sendMessage",
+    }
+
+
+def test_a_walk_leaves_out_what_destroys_credentials_and_sends_nothing_invalid() -> None:
+    sent: list[Send] = []
+
+    def send(request: Send) -> list[Response]:
+        sent.append(request)
+        return [Response(202, (), '{"data": {"id": "4f0b6a52-7d1e-4c5a-9b3f-2e8d1c6a7b90", "status": "queued"}}')]
+
+    ours = properties(send, {"main": "sk_live_1", SACRIFICIAL: "sk_live_2"}, "whatsapi")
+    ours.walk(40)
+    assert {ours.document.operations[one.operation].risk for one in sent} <= {"read", "real-message"}
+    assert "4f0b6a52-7d1e-4c5a-9b3f-2e8d1c6a7b90" in {one.path.rpartition("/")[2] for one in sent}
+
+
+def test_the_same_seed_walks_the_same_way() -> None:
+    ways: list[list[Send]] = []
+    for _ in range(2):
+        sent: list[Send] = []
+        properties(into(sent)).walk(20)
+        ways.append(sent)
+    assert ways[0] == ways[1]
 
 
 def test_what_destroys_its_own_key_is_never_invented() -> None:
