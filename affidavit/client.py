@@ -8,7 +8,8 @@ Whoever asks (a probe, a property test, the prober) gets the raw answer back; th
 from __future__ import annotations
 
 import json
-from collections import defaultdict, deque
+import re
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -57,6 +58,8 @@ class Client:
     """Whether to keep within the profile's own count per window, when no header tells what is left."""
     sent: int = 0
     exchanges: list[Exchange] = field(default_factory=list)
+    limits: dict[str, int] = field(default_factory=dict)
+    """Role -> the limit its answers last announced."""
     _resume: dict[str | None, float] = field(default_factory=dict)
     _spent: dict[str | None, deque[float]] = field(default_factory=lambda: defaultdict(deque))
     """Role -> when it asked, as long as a window remembers it."""
@@ -93,6 +96,11 @@ class Client:
             if answer is None or answer.status != TOO_MANY or not send.paced or turn == MOST_WAITS:
                 return answer
         return None
+
+    def recent(self) -> Counter[str]:
+        """Role -> its requests in the last window."""
+        since = self.clock.now() - self.limit.window_seconds
+        return Counter({role: sum(at > since for at in asked) for role, asked in self._spent.items() if role})
 
     def _refusal(self, send: Send) -> str:
         authorization = next((value for name, value in send.headers if name.lower() == "authorization"), "")
@@ -192,6 +200,9 @@ class Client:
         """Remember when the key may ask again, from Retry-After, its body form, or a spent Remaining."""
         if self.limit.remaining_header and answer.header(self.limit.remaining_header) is not None:
             self._told.add(send.role)
+        announced = answer.header(self.limit.limit_header or "") or ""
+        if send.role and re.fullmatch("[0-9]{1,9}", announced):
+            self.limits[send.role] = int(announced)
         if answer.status == TOO_MANY:
             self._resume[send.role] = self.clock.now() + self._wait(answer)
         elif self.limit.remaining_header and answer.header(self.limit.remaining_header) == "0":

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import ceil
 from typing import Any
@@ -24,6 +24,7 @@ from affidavit.probes.script import Call, Probe, Wait, whole_body
 from affidavit.safety import Policy, unwanted
 
 RECEIVER = "receiver"
+NOTHING: Mapping[str, int] = {}
 AGAIN = 0.1
 """What evidence for a row that is decided already counts, against the first."""
 CHANCE = 0.5
@@ -38,6 +39,8 @@ class Means:
     policy: Policy
     powers: frozenset[str] = frozenset()
     """Which of a probe's `needs` are met."""
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """Role -> requests per window, as far as an answer has said."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class Planner:
 
     def __init__(self, catalog: Catalog, means: Means) -> None:
         """Look at every step once: what it costs, and what stands in its way."""
+        self.used = Counter[str]()
         self.catalog, self.means = catalog, means
         self.probes = catalog.script.probes
         self.obstacles = {
@@ -91,8 +95,9 @@ class Planner:
         }
         self.costs = {probe.id: sum(call.requests for call in self._calls(probe)) for probe in self.probes.values()}
 
+        # What a burst is spared is only what is certain to be used before it.
         self.usage = {
-            name: Counter(role for call in self._calls(probe) for role in [call.role] * call.requests)
+            name: Counter(role for call in self._calls(probe) for role in [call.role] * call.least)
             for name, probe in self.probes.items()
         }
         self.floods = {
@@ -122,17 +127,22 @@ class Planner:
                 found[step].append(place)
         return found
 
-    def plan(self, budget: int | None = None, done: AbstractSet[str] = frozenset()) -> Plan:
-        """The best order for `budget` requests (None: all it takes), when the probes in `done` were asked before.
+    def plan(
+        self, budget: int | None = None, done: AbstractSet[str] = frozenset(), used: Mapping[str, int] = NOTHING
+    ) -> Plan:
+        """The best order for `budget` requests (None: all it takes).
+
+        The probes in `done` were asked before; `used` are the requests each role has made in the last window.
 
         Probe by probe, greedily; and once more for each burst that could come on top, since what leads up to a burst
         makes it cheaper, which going probe by probe does not see.
         """
+        self.used = Counter(used)
         plain = self._plan(budget, done, ())
         if budget is None:
             return plain
         bursts = [one for one in self.probes.values() if one.last and one not in plain.probes and one.id not in done]
-        affordable = [one for one in bursts if 0 < self.costs[one.id] <= budget]
+        affordable = [one for one in bursts if self.costs[one.id] and self._costs([one])[one.id] <= budget]
         return max((plain, *(self._plan(budget, done, (one,)) for one in affordable)), key=self._value)
 
     def _value(self, planned: Plan) -> int:
@@ -182,7 +192,7 @@ class Planner:
         A burst that goes on until it is refused needs only what the probes before it left of the key's limit.
         """
         together = list(probes)
-        used = Counter[str]()
+        used = self.used.copy()
         for probe in together:
             if not probe.last:
                 used.update(self.usage[probe.id])
@@ -263,6 +273,10 @@ class Planner:
             return lacking
         if call.role != "none" and call.role not in self.means.keys:
             return f"needs the key role `{call.role}`"
+        for flood in filter(_floods, probe.calls):
+            limit = self.means.limits.get(flood.role, 0)
+            if limit >= flood.requests:
+                return f"{flood.requests} requests do not meet the limit of {limit}"
         operation = self.catalog.openapi.operations[call.operation]
         body: Any = whole_body(call.body, self.catalog.script.bodies) if call.has_body else ABSENT
         key = self.means.keys.get(call.role, "") if operation.needs_key and call.authorization is None else ""

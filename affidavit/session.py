@@ -249,18 +249,23 @@ class Session:
             "started": self.clock.now(),
         }
 
-    def plan(self, done: AbstractSet[str] = frozenset(), reserved: int = 0) -> Plan:
-        """What to ask with what the budget has left beside `reserved`, when the probes in `done` were asked."""
+    def plan(self, done: AbstractSet[str] = frozenset()) -> Plan:
+        """What to ask with what the budget has left, when the probes in `done` were asked."""
+        known = self.client.limits
+        if known != self.means.limits:
+            self.means = replace(self.means, limits=dict(known))
+            self.planner = Planner(self.catalog, self.means)
         budget = self.settings.budget
-        left = None if budget is None else budget - self.client.sent - reserved
-        return self.planner.plan(left, done)
+        left = None if budget is None else budget - self.client.sent
+        return self.planner.plan(left, done, self.client.recent())
 
     def play(self, progress: Progress) -> Result:
         """Everything the budget allows: probes, then invented requests, then the bursts that spend a key's limit."""
         try:
             self._play(progress)
         except BudgetSpentError as spent:
-            return self.finish(str(spent))
+            for probe in self.catalog.script.probes:
+                self.skipped.setdefault(probe, str(spent))
         except BaseException as problem:
             self.client.close()
             text = str(problem) if isinstance(problem, AffidavitError) else f"interrupted: {type(problem).__name__}"
@@ -269,19 +274,18 @@ class Session:
         return self.finish()
 
     def _play(self, progress: Progress) -> None:
-        planned, properties = self.plan(), self.properties()
-        bursts = [probe for probe in planned.probes if probe.last]
-        now = [probe for probe in planned.probes if not probe.last]
-        reserved = sum(self.planner.costs[probe.id] for probe in bursts)
-        done = {probe.id for probe in bursts}
-        tell = _Steps(progress, len(planned.probes) + len(properties) + bool(properties))
-        while now:
+        properties, done = self.properties(), set[str]()
+        tell = _Steps(progress, len(self.plan().probes) + len(properties) + bool(properties))
+        # What polls did not need, and what an answer says of the key's limit, change the plan: it is made again.
+        while now := [probe for probe in self.plan(done).probes if not probe.last]:
             for probe in now:
                 tell(probe.id)
                 self.probe(probe)
-            done |= {probe.id for probe in now}
-            # What polls did not need is planned again: it may pay for probes that were left out.
-            now = [probe for probe in self.plan(done, reserved).probes if not probe.last]
+                done.add(probe.id)
+                if self.client.limits != self.means.limits:
+                    break
+        bursts = [probe for probe in self.plan(done).probes if probe.last]
+        reserved = sum(self.planner.costs[probe.id] for probe in bursts)
         for index, (operation, role) in enumerate(properties):
             tell(f"properties of {operation.id}")
             self.explore(operation, role, self._examples(reserved, len(properties) + 1 - index))
@@ -291,6 +295,7 @@ class Session:
         for probe in bursts:
             tell(probe.id)
             self.probe(probe)
+            done.add(probe.id)
         for name, why in self.plan(done).left_out.items():
             self._skip(name, why)
 
@@ -303,17 +308,13 @@ class Session:
     def _left(self, reserved: int) -> int:
         return max(0, (self.settings.budget or 0) - self.client.sent - reserved)
 
-    def finish(self, stopped: str = "") -> Result:
-        """Judge what was recorded; `stopped` says why not everything was asked."""
+    def finish(self) -> Result:
+        """Judge what was recorded."""
         self.client.close()
-        for probe in self.catalog.script.probes if stopped else ():
-            self.skipped.setdefault(probe, stopped)
         deliveries = self._deliveries()
-        self.recorder.end(complete=not stopped, reason=stopped)
+        self.recorder.end(complete=True)
         evidence = Evidence(tuple(self.client.exchanges), deliveries, self.skipped, embedded=self.server is not None)
-        return Result(
-            judge(self.catalog, evidence), self.client.sent, evidence, not stopped, self.target, self.sandbox_keys
-        )
+        return Result(judge(self.catalog, evidence), self.client.sent, evidence, self.target, self.sandbox_keys)
 
     @property
     def sandbox_keys(self) -> Mapping[str, str]:

@@ -27,7 +27,6 @@ class Result:
     verdicts: list[Verdict]
     sent: int
     evidence: Evidence
-    complete: bool
     target: str
     sandbox_keys: Mapping[str, str] = field(default_factory=dict)
     """Keys of the embedded sandbox by role, which are worth nothing elsewhere; none when the target was real."""

@@ -49,7 +49,6 @@ def test_a_larger_budget_decides_no_less_in_the_end(provider: str) -> None:
 def test_a_run_mostly_decides_what_its_plan_expects(provider: str, budget: int, tmp_path: Path) -> None:
     catalog = CATALOGS[provider]
     result = run(catalog, Settings(budget=budget, examples=0), tmp_path, lambda *_: None)
-    assert result.complete
     assert result.sent == len(result.evidence.exchanges) <= budget
     open_ones = {one.claim for one in result.verdicts if one.kind is VerdictKind.UNDECIDED}
     promised = set(Planner(catalog, embedded(provider)).plan(budget).decided)

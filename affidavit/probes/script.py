@@ -77,6 +77,12 @@ class Call:
         times = self.repeat.times if self.repeat else self.walk.pages if self.walk else self.together
         return max(1, len(self.each)) * times
 
+    @property
+    def least(self) -> int:
+        """The fewest requests it costs when it goes as expected: a poll may end with its first answer."""
+        times = (1 if self.repeat.until else self.repeat.times) if self.repeat else 1 if self.walk else self.together
+        return max(1, len(self.each)) * times
+
 
 @dataclass(frozen=True)
 class Wait:
