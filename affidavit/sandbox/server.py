@@ -143,7 +143,8 @@ class SandboxServer:
                 f"host is {host}, which other machines can reach: use {LOOPBACK}, or allow remote callers."
             )
         self.provider = provider
-        self._factory = factory or _factory(provider, webhook_prefix, tuple(deviations))
+        self.deviations = tuple(deviations)
+        self._factory = factory or _factory(provider, webhook_prefix, self.deviations)
         self._seed = seed
         self._clock = clock or SystemClock()
         self._webhook_prefix = webhook_prefix
@@ -357,8 +358,6 @@ def run_sandbox(  # noqa: PLR0913, PLR0917 - the options of a command line
         if keys_out is not None:
             _write(keys_out, keys_toml(servers))
         click.echo(sandbox_banner(servers))
-        for name, names in worn.items():
-            click.echo(f"Not faithful: {name} with {', '.join(names)}.")
         if keys_out is not None:
             click.echo(f"Targets and keys are in {keys_out}.")
 
@@ -420,8 +419,9 @@ def sandbox_banner(servers: Sequence[SandboxServer]) -> str:
 
 def _shown(server: SandboxServer) -> str:
     virtual = isinstance(server.clock, VirtualClock)
+    worn = f"  with {', '.join(server.deviations)}" if server.deviations else ""
     lines = [
-        f"{server.provider}  {server.url}",
+        f"{server.provider}  {server.url}{worn}",
         f"  requests, keys, state  {server.control_url}",
         *(f"  {_curl(server, example)}" for example in PROVIDERS[server.provider].examples),
     ]

@@ -9,6 +9,7 @@ import sys
 import threading
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -21,8 +22,9 @@ from affidavit.receiver import Receiver
 from affidavit.sandbox import chatmaid, whatsapi
 from affidavit.sandbox.app import PAGES
 from affidavit.sandbox.chatmaid import ChatmaidMachine
+from affidavit.sandbox.deviation import Answering, Deviation, Place
 from affidavit.sandbox.model import Json, Machine, Outgoing, Request, Response, UnknownControlError
-from affidavit.sandbox.server import PROVIDERS, SandboxServer, keys_toml, run_sandbox, sandbox_banner
+from affidavit.sandbox.server import PROVIDERS, SandboxServer, keys_toml, run_sandbox, sandbox_banner, wearers
 from affidavit.sandbox.whatsapi.machine import CONTROLS as WHATSAPI_CONTROLS
 
 START = 1_900_000_000.25
@@ -316,6 +318,39 @@ def test_a_keys_file_that_cannot_be_written_stops_everything(tmp_path: Path) -> 
 def test_a_port_for_something_that_is_not_served_is_refused() -> None:
     with pytest.raises(UsageError, match="a port is given for whatsapi, but served is chatmaid"):
         run_sandbox(["chatmaid"], {"whatsapi": 1}, 1, None, False)  # noqa: FBT003 - its place
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a fault that only WhatsAPI's sandbox has: it answers nothing but 204."""
+    row = Deviation("silent", "Every answer is empty.", "status", lambda inner: Answering(inner, Place(), empty))
+    monkeypatch.setitem(PROVIDERS, "whatsapi", replace(PROVIDERS["whatsapi"], faults={"silent": row}))
+    return "silent"
+
+
+def empty(_request: object, _response: object, _now: float) -> Response:
+    return Response(204)
+
+
+def test_faults_are_put_on_the_providers_that_have_them(silent: str) -> None:
+    assert wearers(["chatmaid", "whatsapi"], [silent]) == {"whatsapi": (silent,)}
+    assert wearers(["chatmaid", "whatsapi"], []) == {}
+    with SandboxServer("whatsapi", deviations=(silent,)) as server:
+        assert httpx.get(server.url + "/auth/me").status_code == 204
+
+
+def test_a_fault_nobody_has_is_refused_before_anything_listens(silent: str) -> None:
+    before = set(threading.enumerate())
+    with pytest.raises(UsageError, match=r"no fault or variant 'silence' of chatmaid, whatsapi: did you mean silent\?"):
+        run_sandbox(["chatmaid", "whatsapi"], {}, 1, None, False, None, ["silence"])  # noqa: FBT003 - its place
+    with pytest.raises(UsageError, match=f"no fault or variant '{silent}' of chatmaid: `affidavit sandbox --list`"):
+        run_sandbox(["chatmaid"], {}, 1, None, False, None, [silent])  # noqa: FBT003 - its place
+    assert set(threading.enumerate()) == before
+
+
+def test_a_sandbox_that_is_not_faithful_says_so(silent: str) -> None:
+    with SandboxServer("whatsapi", deviations=(silent,)) as server:
+        assert sandbox_banner([server]).startswith(f"whatsapi  {server.url}  with silent\n")
 
 
 # --- the documentation ------------------------------------------------------------------------------------------------
