@@ -21,6 +21,9 @@ RUN_FLAGS = $(strip $(call flag,PROVIDER,--provider) $(call flag,TARGET,--target
     $(call flag,BUDGET,--budget) $(call flag,SEED,--seed) $(call flag,OUT,--out))
 RUN_ARGS =
 PYTEST_ARGS =
+SCORE_ARGS =
+PEERS =
+PEERS_ARGS =
 CONFORMANCE_ARGS =
 LOCK_ARGS =
 
@@ -98,8 +101,9 @@ lint-documents: $(READY) ## Only the OpenAPI documents: three validators that ot
 	    echo "Skipped Redocly's and Spectral's rules: this machine lacks $$lacking. CI runs them."; \
 	fi
 
-score: $(READY) ## Put every fault and variant on the sandbox, and count what the run finds (some minutes)
-	@$(BIN)/affidavit score
+score: $(READY) ## Put every fault and variant on the sandbox, and count what the run finds (PEERS=1: others too)
+	@$(BIN)/affidavit score $(SCORE_ARGS)
+	@$(if $(PEERS),$(BIN)/python -m tests.conformance.peers $(PEERS_ARGS))
 
 sandbox: $(READY) ## Serve the embedded sandbox on the loopback address
 	@$(BIN)/affidavit sandbox

@@ -22,9 +22,11 @@ from tests.conformance.stage import document, stage
 TOOL = f"schemathesis {version('schemathesis')}"
 
 
-def hold(provider: str, seed: int, examples: int, *, path: Path | None = None) -> Outcome:
+def hold(
+    provider: str, seed: int, examples: int, *, path: Path | None = None, deviations: Sequence[str] = ()
+) -> Outcome:
     """One run of all phases; `path` is that of another document, when it is not to be the provider's."""
-    with stage(provider) as here, tempfile.TemporaryDirectory() as folder:
+    with stage(provider, deviations) as here, tempfile.TemporaryDirectory() as folder:
         workshop = Path(folder)
         configuration = shutil.copy(Path(__file__).with_name(f"{provider}.toml"), workshop)
         for name, ids in here.ids.items():

@@ -17,6 +17,7 @@ import httpx
 
 from affidavit.clock import VirtualClock
 from affidavit.sandbox import whatsapi
+from affidavit.sandbox.deviation import SWITCH
 from affidavit.sandbox.server import SandboxServer
 
 ROOT = Path(__file__).parent.parent.parent
@@ -55,10 +56,12 @@ def document(provider: str) -> Path:
 
 
 @contextlib.contextmanager
-def stage(provider: str) -> Iterator[Stage]:
-    """A sandbox of the provider as long as the block lasts."""
+def stage(provider: str, deviations: Sequence[str] = ()) -> Iterator[Stage]:
+    """A sandbox of the provider as long as the block lasts; deviations are put on once it is ready."""
     with SandboxServer(provider, clock=VirtualClock(BEGIN)) as server, httpx.Client(base_url=server.url) as client:
         ids = _PREPARED[provider](server, client)
+        if deviations:
+            server.control(SWITCH, {"on": list(deviations)})
         yield Stage(server, ids, _answered(server))
 
 
