@@ -12,17 +12,26 @@ import click
 
 from affidavit.client import checked_url
 from affidavit.documents import providers
-from affidavit.errors import AffidavitError, ExitCode, IncompleteError, KeysError, TargetError, UsageError
+from affidavit.errors import AffidavitError, ExitCode, IncompleteError, KeysError, SandboxError, TargetError, UsageError
 from affidavit.finding import VerdictKind
 from affidavit.keys import checked_recipient, chosen
 from affidavit.plan import Planner
 from affidavit.report.checks import checks_list
-from affidavit.report.files import write_bodies, write_junit, write_verdicts
+from affidavit.report.files import write_results
 from affidavit.report.progress import show_progress
 from affidavit.report.terminal import show_deviations, show_plan, show_score, show_summary
 from affidavit.safety import RISKS
 from affidavit.sandbox.server import imitation, run_sandbox, wearers
-from affidavit.session import DEFAULT_SEED, EMBEDDED_EXAMPLES, TARGET_EXAMPLES, Settings, means, replay_of, run
+from affidavit.session import (
+    DEFAULT_SEED,
+    EMBEDDED_EXAMPLES,
+    TARGET_EXAMPLES,
+    Settings,
+    default_examples,
+    means,
+    replay_of,
+    run,
+)
 from affidavit.trials import score, trials
 
 
@@ -112,8 +121,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - the options of a command line
     worn = wearers(names or providers(), deviations) if deviations else {}
     for catalog, access in chosen(names or tuple(worn), target, keys_file):
         digits = access.recipient if recipient is None else checked_recipient(recipient, "--recipient")
-        embedded = access.target is None
-        if deviations and not embedded:
+        if deviations and access.target:
             raise UsageError(f"--fault {deviations[0]} needs the embedded sandbox; leave --target and keys out")
         settings = Settings(
             seed=seed,
@@ -121,7 +129,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - the options of a command line
             keys=access.keys,
             budget=budget,
             allowed=access.allowed | frozenset(allow),
-            examples=examples if examples is not None else EMBEDDED_EXAMPLES if embedded else TARGET_EXAMPLES,
+            examples=default_examples(access.target) if examples is None else examples,
             deviations=worn.get(catalog.provider, ()),
             recipient=digits,
             receiver=(checked_url(receiver, "--receiver"), receiver_port) if receiver else None,
@@ -132,13 +140,11 @@ def run_command(  # noqa: PLR0913, PLR0917 - the options of a command line
         try:
             with show_progress(catalog.provider) as progress:
                 result = run(catalog, settings, folder, progress)
-        except (TargetError, KeysError, IncompleteError):
+        except (TargetError, KeysError, IncompleteError, SandboxError):
             click.echo(f"What was recorded so far: {folder / 'run.ndjson'}", err=True)
             raise
-        write_verdicts(folder / "verdicts.json", catalog, result.verdicts)
-        write_junit(folder / "junit.xml", catalog, result.verdicts)
         replay = replay_of(catalog, settings, result.sandbox_keys, folder)
-        write_bodies(result, replay)
+        write_results(folder, catalog, result, replay)
         show_summary(catalog, result, replay, folder, time.monotonic() - started)
         broken |= any(one.kind is VerdictKind.BROKEN for one in result.verdicts)
     sys.exit(ExitCode.BROKEN if broken else ExitCode.KEPT)

@@ -7,7 +7,8 @@
     │   └── RecordError       a run record cannot be read
     ├── TargetError           the target is not there, or is not an HTTP API           exit 3
     ├── IncompleteError       the run ended before everything planned was asked        exit 3
-    └── RefusedError          a request was refused for safety                          exit 4
+    ├── RefusedError          a request was refused for safety                          exit 4
+    └── SandboxError          the embedded sandbox itself failed: a fault of this tool  exit 70
 
 A broken claim is a finding, not an error.
 """
@@ -25,6 +26,8 @@ class ExitCode(IntEnum):
     USAGE = 2
     UNREACHABLE = 3
     REFUSED = 4
+    INTERNAL = 70
+    """As in sysexits.h: apart from all that a run says of an API, and from the codes of pytest."""
 
 
 class AffidavitError(Exception):
@@ -65,3 +68,9 @@ class RefusedError(AffidavitError):
     """A request was refused for safety and never left."""
 
     exit_code = ExitCode.REFUSED
+
+
+class SandboxError(AffidavitError):
+    """The embedded sandbox raised an exception, so what it answered proves nothing."""
+
+    exit_code = ExitCode.INTERNAL

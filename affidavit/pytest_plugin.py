@@ -7,24 +7,28 @@ its order, whatever the order of the files.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pytest
 
 from affidavit.catalog import Catalog, Claim
+from affidavit.client import BudgetSpentError
 from affidavit.documents import providers
+from affidavit.errors import AffidavitError, UsageError
 from affidavit.finding import Verdict
 from affidavit.keys import chosen
 from affidavit.openapi_document import Operation
 from affidavit.plan import Plan, Planner
 from affidavit.probes.script import Probe
-from affidavit.report.files import write_body
-from affidavit.report.replay import proof_of
+from affidavit.report.files import write_body, write_results
+from affidavit.report.replay import Replay, proof_of
+from affidavit.safety import RISKS
 from affidavit.sandbox.server import wearers
-from affidavit.session import Session, Settings, means, open_session, replay_of
+from affidavit.session import Session, Settings, default_examples, means, open_session, replay_of
 from affidavit.verdict import Result
 
 PHASES = ("contract_probe", "contract_operation", "contract_walk", "contract_burst", "contract_claim")
@@ -39,10 +43,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--target", help="Base URL; the embedded sandbox when left out and no key is given.")
     group.addoption("--keys-file", type=Path, help="TOML file with keys by role.")
     group.addoption("--budget", type=int, help="Most requests to send per provider.")
-    group.addoption("--allow", action="append", default=[], help="Allow requests of this risk.")
+    group.addoption(
+        "--allow", action="append", default=[], choices=RISKS[2:], help="Allow requests of this risk on a real target."
+    )
     group.addoption("--run-seed", type=int, default=1, help="Seed of everything that varies.")
     group.addoption("--fault", action="append", default=[], help="Deviation of the embedded sandbox to put on.")
     group.addoption("--out", type=Path, help="Folder for the record; a temporary one when left out.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse wrong options before anything is collected."""
+    if any(config.getoption(name) for name in ("--provider", "--target", "--keys-file", "--fault")):
+        try:
+            contracts_of(config)
+        except AffidavitError as problem:
+            raise pytest.UsageError(f"affidavit: {problem}") from problem
 
 
 @dataclass
@@ -53,30 +68,35 @@ class Contract:
     settings: Settings
     folder: Path
     stack: ExitStack
-    _session: Session | None = None
-    _plan: Plan | None = None
-    _result: Result | None = None
 
-    @property
+    @cached_property
     def session(self) -> Session:
         """The session."""
-        if self._session is None:
-            self._session = self.stack.enter_context(open_session(self.catalog, self.settings, self.folder))
-        return self._session
+        return self.stack.enter_context(open_session(self.catalog, self.settings, self.folder))
 
-    @property
+    @cached_property
     def planned(self) -> Plan:
         """What the budget allows."""
-        if self._plan is None:
-            self._plan = self.session.plan()
-        return self._plan
+        return self.session.plan()
 
-    @property
+    @cached_property
+    def replay(self) -> Replay:
+        """How a request of this run can be sent again."""
+        return replay_of(self.catalog, self.settings, self.session.sandbox_keys, self.folder)
+
+    @cached_property
     def result(self) -> Result:
-        """The verdicts; nothing can be asked any more."""
-        if self._result is None:
-            self._result = self.session.finish()
-        return self._result
+        """The verdicts of a whole run: what no item has asked is asked now, and nothing after."""
+        result = self.session.play()
+        write_results(self.folder, self.catalog, result, self.replay)
+        return result
+
+    def broken_by(self, source: str) -> str:
+        """The broken claims that one item's own exchanges prove, in words; the item is skipped when it has none."""
+        if not any(f"{one.source}/".startswith(f"{source}/") for one in self.session.client.exchanges):
+            why = [reason for step, reason in self.session.skipped.items() if f"{step}/".startswith(f"{source}/")]
+            pytest.skip(why[0] if why else "the budget has nothing left for it")
+        return "\n".join(map(self.told, self.session.broken_by(source)))
 
     def told(self, verdict: Verdict) -> str:
         """A broken claim in words, with its proof."""
@@ -84,9 +104,8 @@ class Contract:
         proof = proof_of(self.session.client.exchanges, finding)
         lines = [f"{claim.id} {claim.says} [{claim.place}]", f"expected {finding.expected}", f"got      {finding.got}"]
         if proof:
-            replay = replay_of(self.catalog, self.settings, self.session.sandbox_keys, self.folder)
-            write_body(proof, replay)
-            lines.append(replay.curl(proof))
+            write_body(proof, self.replay)
+            lines.append(self.replay.curl(proof))
         return "\n  ".join(lines)
 
 
@@ -97,6 +116,9 @@ def contracts_of(config: pytest.Config) -> list[tuple[Catalog, Settings]]:
     option = config.getoption
     names, faults = tuple(option("--provider")), option("--fault")
     worn = wearers(names or providers(), faults) if faults else {}
+    reached = list(chosen(names or tuple(worn), option("--target"), option("--keys-file")))
+    if faults and any(access.target for _, access in reached):
+        raise UsageError(f"--fault {faults[0]} needs the embedded sandbox; leave --target and keys out")
     config.stash[_CHOSEN] = [
         (
             catalog,
@@ -105,12 +127,13 @@ def contracts_of(config: pytest.Config) -> list[tuple[Catalog, Settings]]:
                 target=access.target,
                 keys=access.keys,
                 budget=option("--budget"),
+                examples=default_examples(access.target),
                 allowed=access.allowed | frozenset(option("--allow")),
                 deviations=worn.get(catalog.provider, ()),
                 recipient=access.recipient,
             ),
         )
-        for catalog, access in chosen(names or tuple(worn), option("--target"), option("--keys-file"))
+        for catalog, access in reached
     ]
     return config.stash[_CHOSEN]
 
@@ -139,13 +162,30 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     phase = next((name for name in PHASES if name in metafunc.fixturenames), None)
     if phase is None:
         return
-    rows = [
-        (catalog.provider, row)
-        for catalog, settings in contracts_of(metafunc.config)
-        for row in _rows(phase, catalog, settings)
-    ]
+    with _told_plainly():
+        contracts = contracts_of(metafunc.config)
+    rows = [(catalog.provider, row) for catalog, settings in contracts for row in _rows(phase, catalog, settings)]
     names = [f"{provider}-{row if isinstance(row, str) else row.id}" for provider, row in rows]
     metafunc.parametrize(("contract_provider", phase), rows, ids=names)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """An item that the budget has nothing left for is skipped; what makes a run impossible ends it."""
+    if not _phase(item):
+        return (yield)
+    with _told_plainly():
+        return (yield)
+
+
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    try:
+        yield
+    except BudgetSpentError as spent:
+        pytest.skip(str(spent))
+    except AffidavitError as problem:
+        pytest.exit(f"affidavit: {problem}", returncode=problem.exit_code)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -161,9 +201,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _place(item: pytest.Item) -> tuple[str, int]:
+    phase = _phase(item)
+    return (item.callspec.params["contract_provider"], PHASES.index(phase)) if phase else ("", 0)  # type: ignore[attr-defined]  # an item with a phase has parameters
+
+
+def _phase(item: pytest.Item) -> str | None:
     spec = getattr(item, "callspec", None)
-    phase = next((name for name in PHASES if spec and name in spec.params), None)
-    return (spec.params["contract_provider"], PHASES.index(phase)) if spec and phase else ("", 0)
+    return next((name for name in PHASES if spec and name in spec.params), None)
 
 
 def _rows(phase: str, catalog: Catalog, settings: Settings) -> Sequence[Probe | Operation | Claim | str]:

@@ -36,7 +36,9 @@ class Recorder:
         self._write({"kind": "skip", "source": source, "reason": reason})
 
     def end(self, *, complete: bool, reason: str = "") -> None:
-        """The end marker."""
+        """The end marker; only the first one counts."""
+        if self._file.closed:
+            return
         self._write({"kind": "end", "complete": complete, "reason": reason})
         self._file.close()
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -24,7 +23,7 @@ from affidavit.catalog import Catalog
 from affidavit.client import BudgetSpentError, Client
 from affidavit.clock import Clock, SystemClock, VirtualClock
 from affidavit.documents import OPENAPI, digests
-from affidavit.errors import AffidavitError, IncompleteError, KeysError, TargetError, UsageError
+from affidavit.errors import AffidavitError, IncompleteError, KeysError, SandboxError, TargetError, UsageError
 from affidavit.evidence import Evidence
 from affidavit.exchange import ABSENT, Delivery, Request
 from affidavit.finding import Verdict, VerdictKind
@@ -68,7 +67,7 @@ class Settings:
     budget: int | None = None
     allowed: frozenset[str] = frozenset()
     examples: int = EMBEDDED_EXAMPLES
-    """Property tests: requests per operation and mode at most; 0 for none."""
+    """Property tests: requests per operation and mode at most; 0 for none, and for no walk either."""
     deviations: tuple[str, ...] = ()
     """Faults and variants of the embedded sandbox that are on."""
     recipient: str | None = None
@@ -98,8 +97,11 @@ def open_session(catalog: Catalog, settings: Settings, out: Path) -> Iterator[Se
             raise UsageError(
                 f"no key for {catalog.provider}: set {catalog.profile.key_env} or name a keys file with --keys"
             )
-        with _public_receiver(settings) as taker:
-            yield Session(catalog, settings, out, SystemClock(), settings.target, keys, None, taker)
+        with (
+            _public_receiver(settings) as taker,
+            closing(Session(catalog, settings, out, SystemClock(), settings.target, keys, None, taker)) as session,
+        ):
+            yield session
         return
     clock = VirtualClock(START)
     token = sha256(f"receiver-{settings.seed}".encode()).hexdigest()
@@ -112,8 +114,9 @@ def open_session(catalog: Catalog, settings: Settings, out: Path) -> Iterator[Se
             webhook_prefix=receiver.base,
             deviations=settings.deviations,
         ) as server,
+        closing(Session(catalog, settings, out, clock, server.url, dict(server.keys), server, receiver)) as session,
     ):
-        yield Session(catalog, settings, out, clock, server.url, dict(server.keys), server, receiver)
+        yield session
 
 
 @contextmanager
@@ -123,6 +126,11 @@ def _public_receiver(settings: Settings) -> Iterator[Receiver | None]:
         return
     with Receiver(SystemClock(), token_urlsafe(24), port=settings.receiver[1]) as receiver:
         yield receiver
+
+
+def default_examples(target: str | None) -> int:
+    """How many requests to invent when nobody said."""
+    return EMBEDDED_EXAMPLES if target is None else TARGET_EXAMPLES
 
 
 def means(catalog: Catalog, settings: Settings) -> Means:
@@ -192,6 +200,10 @@ class Session:
         self.catalog, self.server, self.receiver, self.target = catalog, server, receiver, target
         self.clock: Clock = _SandboxClock(server, clock) if server else clock
         self.skipped: dict[str, str] = {}
+        self._played: set[str] = set()
+        self._explored: set[str] = set()
+        self._walked = False
+        self._result: Result | None = None
         self.means = replace(means(catalog, settings), keys=keys)
         self.planner = Planner(catalog, self.means)
         self.recorder = Recorder(out / "run.ndjson", self._manifest(keys))
@@ -249,72 +261,80 @@ class Session:
             "started": self.clock.now(),
         }
 
-    def plan(self, done: AbstractSet[str] = frozenset()) -> Plan:
-        """What to ask with what the budget has left, when the probes in `done` were asked."""
+    def plan(self) -> Plan:
+        """What is left to ask, with what the budget has left."""
         known = self.client.limits
         if known != self.means.limits:
             self.means = replace(self.means, limits=dict(known))
             self.planner = Planner(self.catalog, self.means)
         budget = self.settings.budget
         left = None if budget is None else budget - self.client.sent
-        return self.planner.plan(left, done, self.client.recent())
+        return self.planner.plan(left, self._played, self.client.recent())
 
-    def play(self, progress: Progress) -> Result:
-        """Everything the budget allows: probes, then invented requests, then the bursts that spend a key's limit."""
+    def play(self, progress: Progress = lambda *_: None) -> Result:
+        """Everything not asked yet that the budget allows: probes, then invented requests, then the bursts."""
+        if self._result is not None:
+            return self._result
         try:
             self._play(progress)
         except BudgetSpentError as spent:
             for probe in self.catalog.script.probes:
                 self.skipped.setdefault(probe, str(spent))
         except BaseException as problem:
-            self.client.close()
-            text = str(problem) if isinstance(problem, AffidavitError) else f"interrupted: {type(problem).__name__}"
-            self.recorder.end(complete=False, reason=text)
+            self.close(
+                str(problem) if isinstance(problem, AffidavitError) else f"interrupted: {type(problem).__name__}"
+            )
             raise
         return self.finish()
 
     def _play(self, progress: Progress) -> None:
-        properties, done = self.properties(), set[str]()
-        tell = _Steps(progress, len(self.plan().probes) + len(properties) + bool(properties))
+        properties = [row for row in self.properties() if row[0].id not in self._explored]
+        tell = _Steps(progress, len(self.plan().probes) + len(properties) + bool(self.settings.examples))
         # What polls did not need, and what an answer says of the key's limit, change the plan: it is made again.
-        while now := [probe for probe in self.plan(done).probes if not probe.last]:
+        while now := [probe for probe in self.plan().probes if not probe.last]:
             for probe in now:
                 tell(probe.id)
                 self.probe(probe)
-                done.add(probe.id)
                 if self.client.limits != self.means.limits:
                     break
-        bursts = [probe for probe in self.plan(done).probes if probe.last]
-        reserved = sum(self.planner.costs[probe.id] for probe in bursts)
-        for index, (operation, role) in enumerate(properties):
+        for operation, role in properties:
             tell(f"properties of {operation.id}")
-            self.explore(operation, role, self._examples(reserved, len(properties) + 1 - index))
-        if properties:
+            self.explore(operation, role)
+        if self.settings.examples and not self._walked:
             tell("links")
-            self.walk(None if self.settings.budget is None else self._left(reserved))
-        for probe in bursts:
+            self.walk()
+        for probe in self.plan().probes:
             tell(probe.id)
             self.probe(probe)
-            done.add(probe.id)
-        for name, why in self.plan(done).left_out.items():
+        for name, why in self.plan().left_out.items():
             self._skip(name, why)
 
-    def _examples(self, reserved: int, operations: int) -> int:
-        """Invented requests per mode: what was asked for, or this operation's share of what the budget has left."""
-        if self.settings.budget is None:
-            return self.settings.examples
-        return min(self.settings.examples, self._left(reserved) // (2 * operations))
+    @cached_property
+    def _reserved(self) -> int:
+        """Requests kept for the bursts, from when the probes before them were asked."""
+        return sum(self.planner.costs[probe.id] for probe in self.plan().probes if probe.last)
 
-    def _left(self, reserved: int) -> int:
-        return max(0, (self.settings.budget or 0) - self.client.sent - reserved)
+    def _affordable(self, wanted: int) -> int:
+        """So many requests, or what the budget has left of them beside the bursts."""
+        budget = self.settings.budget
+        return wanted if budget is None else max(0, min(wanted, budget - self.client.sent - self._reserved))
 
     def finish(self) -> Result:
-        """Judge what was recorded."""
+        """Judge what was recorded, once; nothing can be asked any more."""
+        if self._result is None:
+            deliveries = self._deliveries()
+            self.close("", complete=True)
+            evidence = Evidence(
+                tuple(self.client.exchanges), deliveries, self.skipped, embedded=self.server is not None
+            )
+            verdicts = judge(self.catalog, evidence)
+            self._result = Result(verdicts, self.client.sent, evidence, self.target, self.sandbox_keys)
+        return self._result
+
+    def close(self, reason: str = "not finished", *, complete: bool = False) -> None:
+        """End the record, unless it has ended, and the connections."""
         self.client.close()
-        deliveries = self._deliveries()
-        self.recorder.end(complete=True)
-        evidence = Evidence(tuple(self.client.exchanges), deliveries, self.skipped, embedded=self.server is not None)
-        return Result(judge(self.catalog, evidence), self.client.sent, evidence, self.target, self.sandbox_keys)
+        self.recorder.end(complete=complete, reason=reason)
 
     @property
     def sandbox_keys(self) -> Mapping[str, str]:
@@ -352,16 +372,33 @@ class Session:
 
     def explore(self, operation: Operation, role: str, examples: int | None = None) -> None:
         """Property tests of one operation: invented requests, valid and invalid, `examples` of each at most."""
-        wanted = self.settings.examples if examples is None else examples
+        ahead = sum(one.id not in {*self._explored, operation.id} for one, _ in self.properties())
+        self._explored.add(operation.id)
+        share = self._affordable(self.settings.examples * 2 * (ahead + 2)) // (2 * (ahead + 2))
+        wanted = share if examples is None else examples
         if wanted > 0:
             self.known.learn(self.client.exchanges)
             self.invented.explore(operation, role, wanted)
+        self._own_up()
 
-    def walk(self, requests: int | None = None) -> None:
-        """Invented requests that build on each other over the document's links, `requests` at most."""
-        wanted = self.settings.examples * WALKED_PER_EXAMPLE
-        self.known.learn(self.client.exchanges)
-        self.invented.walk(wanted if requests is None else min(wanted, requests))
+    def walk(self) -> None:
+        """Invented requests that build on each other over the document's links."""
+        self._walked = True
+        wanted = self._affordable(self.settings.examples * WALKED_PER_EXAMPLE)
+        if wanted > 0:
+            self.known.learn(self.client.exchanges)
+            self.invented.walk(wanted)
+        self._own_up()
+
+    def _own_up(self) -> None:
+        """Raise SandboxError when the embedded sandbox has failed: its 500 is no finding about anybody."""
+        failures = self.server.errors if self.server else ()
+        if failures:
+            first = failures[0]
+            raise SandboxError(
+                f"the embedded sandbox failed {len(failures)} times, which is a fault of this tool and not of the API: "
+                f"at first on {first.occasion}\n{first.traceback}"
+            )
 
     def _fitted(self, operation: Operation, body: Any) -> Any:  # noqa: ANN401 - any JSON value
         """An invented body as it may leave: simulated where the body can say so, and to nobody."""
@@ -374,11 +411,13 @@ class Session:
 
     def probe(self, probe: Probe) -> None:
         """Play one probe; steps that cannot be asked are noted with the reason."""
+        self._played.add(probe.id)
         lacking = lacking_powers(probe, self.means.powers)
         if lacking:
             self._skip(probe.id, lacking)
             return
         self._play_steps(probe)
+        self._own_up()
         self._give_up_early()
 
     def _give_up_early(self) -> None:

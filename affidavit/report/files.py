@@ -17,6 +17,13 @@ from affidavit.verdict import Result
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+def write_results(folder: Path, catalog: Catalog, result: Result, replay: Replay) -> None:
+    """Everything that lies beside the record."""
+    write_verdicts(folder / "verdicts.json", catalog, result.verdicts)
+    write_junit(folder / "junit.xml", catalog, result.verdicts)
+    write_bodies(result, replay)
+
+
 def write_verdicts(path: Path, catalog: Catalog, verdicts: list[Verdict]) -> None:
     """Every verdict with its claim, as JSON."""
     rows = [
