@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -226,12 +227,25 @@ def test_a_fault_is_put_on_the_provider_that_has_it_and_shown_with_a_request_to_
     assert "BROKEN CM-005  A send without a sender is refused" in said
     assert "    expected  status 400\n    got       status 422\n    curl -sS -i http://127.0.0.1:8601/v1/" in said
     assert f"affidavit sandbox --provider chatmaid --fault {faulty}\n" in said
+    assert said.count("    got       status 422\n") == 1
+    assert re.search(r"\n    broken in the same way, \d+ more:\n  BROKEN CM-009  A send without a recipient", said)
     bodies = tmp_path / "reports" / "chatmaid" / "bodies"
-    named = set(re.findall(r"@(\S+)", "\n".join(line for line in said.splitlines() if "--data-binary" in line)))
-    assert named
-    assert all((tmp_path / name).read_text("utf-8").startswith('{"fromPhoneId"') for name in named)
+    assert [path.read_text("utf-8")[:14] for path in bodies.glob("*.txt")] == ['{"fromPhoneId"']
     affidavit("run", "--provider", "chatmaid", "--budget", "5", "--examples", "0")
     assert list(bodies.glob("*")) == []
+
+
+def test_the_command_beside_a_broken_claim_shows_it_again(affidavit: Run, faulty: str) -> None:
+    _, said = affidavit("run", "--fault", faulty, "--examples", "0")
+    line = next(line for line in said.splitlines() if line.startswith("    curl ") and "--data-raw" in line)
+    with SandboxServer("chatmaid", deviations=(faulty,)) as server:
+        command = line.replace("http://127.0.0.1:8601", server.url)
+        called = subprocess.run(["bash", "-c", f"printf '%s\\0' {command}"], capture_output=True, text=True, check=True)
+        words = called.stdout.split("\0")
+        headers = dict(words[at + 1].split(": ", 1) for at, word in enumerate(words) if word == "-H")
+        body = words[words.index("--data-raw") + 1]
+        answer = httpx.post(next(word for word in words if "://" in word), headers=headers, content=body)
+    assert answer.status_code == 422
 
 
 def test_a_fault_nobody_has_is_refused_before_anything_runs_with_the_nearest_name(

@@ -19,7 +19,7 @@ from affidavit.score import BUDGET, MARKS, Score
 from affidavit.verdict import Result
 
 MOST_IN_FULL = 10
-"""Broken claims shown with their proof; the others have a line each."""
+"""Ways of being broken that are shown with their proof; claims broken in another way have a line each."""
 MOST_DIFFERENT = 5
 NARROWEST, WIDEST = 60, 120
 
@@ -95,20 +95,26 @@ def _show_deviations(title: str, rows: Iterable[Deviation]) -> None:
 
 
 def _show_all_broken(catalog: Catalog, result: Result, broken: list[Verdict], replay: Replay) -> None:
-    for verdict in broken[:MOST_IN_FULL]:
-        _show_broken(catalog, result, verdict, replay)
-    rest = broken[MOST_IN_FULL:]
-    if rest:
-        click.echo(f"  {len(rest)} more are broken; verdicts.json has their findings:")
-    for verdict in rest:
-        _show_claim(catalog, verdict)
+    ways: dict[tuple[str, str], list[Verdict]] = {}
+    for verdict in broken:
+        shown = _clearest(result, verdict)
+        ways.setdefault((shown.expected, shown.got), []).append(verdict)
+    for number, (first, *others) in enumerate(ways.values()):
+        _show_claim(catalog, first)
+        if number < MOST_IN_FULL:
+            _show_proof(result, first, replay)
+        if others:
+            click.echo(f"    broken in the same way, {len(others)} more:")
+        for other in others:
+            _show_claim(catalog, other)
+    if len(ways) > MOST_IN_FULL:
+        click.echo("  verdicts.json has the findings that are not shown here")
     if broken and replay.sandbox:
         click.echo(f"  The curl commands are for the same sandbox, served by: {replay.sandbox}")
 
 
-def _show_broken(catalog: Catalog, result: Result, verdict: Verdict, replay: Replay) -> None:
-    _show_claim(catalog, verdict)
-    shown = min(verdict.findings, key=lambda one: _told(result, one))
+def _show_proof(result: Result, verdict: Verdict, replay: Replay) -> None:
+    shown = _clearest(result, verdict)
     click.echo(f"    expected  {_safe(shown.expected)}")
     click.echo(f"    got       {_safe(shown.got)}")
     proof = proof_of(result.evidence.exchanges, shown)
@@ -118,10 +124,14 @@ def _show_broken(catalog: Catalog, result: Result, verdict: Verdict, replay: Rep
         click.echo(f"    and {more} more in verdicts.json")
 
 
-def _told(result: Result, finding: Finding) -> int:
-    """0 for a finding whose request anybody can repeat, more when it has none or was sent with a key that is gone."""
-    proof = proof_of(result.evidence.exchanges, finding)
-    return 2 if proof is None else int("⟨secret" in f"{proof.request.url} {proof.request.headers} {proof.request.body}")
+def _clearest(result: Result, verdict: Verdict) -> Finding:
+    """The first finding whose request anybody can repeat, unless each has none or was sent with a key that is gone."""
+
+    def hidden(finding: Finding) -> int:
+        proof = proof_of(result.evidence.exchanges, finding)
+        return 2 if proof is None else int("⟨secret" in f"{proof.request}")
+
+    return min(verdict.findings, key=hidden)
 
 
 def _show_claim(catalog: Catalog, verdict: Verdict) -> None:
