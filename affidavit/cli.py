@@ -117,7 +117,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - the options of a command line
     deviations: tuple[str, ...],
 ) -> None:
     """Hold providers to their documents and say how each claim stands."""
-    broken = False
+    broken = stopped = False
     worn = wearers(names or providers(), deviations) if deviations else {}
     for catalog, access in chosen(names or tuple(worn), target, keys_file):
         digits = access.recipient if recipient is None else checked_recipient(recipient, "--recipient")
@@ -146,8 +146,9 @@ def run_command(  # noqa: PLR0913, PLR0917 - the options of a command line
         replay = replay_of(catalog, settings, result.sandbox_keys, folder)
         write_results(folder, catalog, result, replay)
         show_summary(catalog, result, replay, folder, time.monotonic() - started)
+        stopped |= bool(result.stopped)
         broken |= any(one.kind is VerdictKind.BROKEN for one in result.verdicts)
-    sys.exit(ExitCode.BROKEN if broken else ExitCode.KEPT)
+    sys.exit(ExitCode.BROKEN if broken else ExitCode.UNREACHABLE if stopped else ExitCode.KEPT)
 
 
 @cli.command("plan")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -60,6 +61,8 @@ class Client:
     exchanges: list[Exchange] = field(default_factory=list)
     limits: dict[str, int] = field(default_factory=dict)
     """Role -> the limit its answers last announced."""
+    stuck: dict[str | None, str] = field(default_factory=dict)
+    """Role -> why it is not used any more."""
     _resume: dict[str | None, float] = field(default_factory=dict)
     _spent: dict[str | None, deque[float]] = field(default_factory=lambda: defaultdict(deque))
     """Role -> when it asked, as long as a window remembers it."""
@@ -85,17 +88,24 @@ class Client:
 
     def one(self, send: Send) -> Response | Refused | None:
         """Send one request, waiting out 429s when paced. The raw answer, or why there is none."""
-        why = self._refusal(send)
+        why = self._refusal(send) or (self.stuck.get(send.role, "") if send.paced else "")
         if why:
             self.recorder.skip(send.source, why)
             return Refused(why)
-        for turn in range(MOST_WAITS + 1):
+        answer = None
+        for turn in range(MOST_WAITS + 2):
             if send.paced:
                 self._pace(send.role)
             answer = self._exchange(send)
-            if answer is None or answer.status != TOO_MANY or not send.paced or turn == MOST_WAITS:
+            if answer is None or answer.status != TOO_MANY or not send.paced:
                 return answer
-        return None
+            if turn == MOST_WAITS:  # what it says did not help; what is documented may
+                self._resume[send.role] = self.clock.now() + self.limit.window_seconds
+        self.stuck[send.role] = (
+            f"{'the key of the role ' + repr(send.role) if send.role else 'asking without a key'} is refused with 429, "
+            "however long it waits"
+        )
+        return answer
 
     def recent(self) -> Counter[str]:
         """Role -> its requests in the last window."""
@@ -151,10 +161,14 @@ class Client:
         try:
             answer = self._http.send(request, stream=True)
             body = b""
+            began = time.monotonic()
             for chunk in answer.iter_bytes():
                 body += chunk
                 if len(body) > BODY_CAP:
                     break
+                if time.monotonic() - began > TIMEOUT_SECONDS:
+                    answer.close()
+                    return None, f"the answer did not end within {TIMEOUT_SECONDS:g} s"
             answer.close()
         except httpx.HTTPError as problem:
             return None, f"{type(problem).__name__}: {problem}"

@@ -29,9 +29,14 @@ def _json_or_absent(text: str | None) -> Any:  # noqa: ANN401 - any JSON value, 
     if not text:
         return ABSENT
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return ABSENT
+
+
+def _refuse(constant: str) -> Any:  # noqa: ANN401 - never returns
+    """NaN and Infinity, which Python reads and JSON does not have."""
+    raise ValueError(constant)
 
 
 @dataclass(frozen=True)

@@ -323,12 +323,13 @@ class Session:
         """Judge what was recorded, once; nothing can be asked any more."""
         if self._result is None:
             deliveries = self._deliveries()
-            self.close("", complete=True)
+            stopped = "; ".join(self.client.stuck.values())
+            self.close(stopped, complete=not stopped)
             evidence = Evidence(
                 tuple(self.client.exchanges), deliveries, self.skipped, embedded=self.server is not None
             )
             verdicts = judge(self.catalog, evidence)
-            self._result = Result(verdicts, self.client.sent, evidence, self.target, self.sandbox_keys)
+            self._result = Result(verdicts, self.client.sent, evidence, self.target, self.sandbox_keys, stopped)
         return self._result
 
     def close(self, reason: str = "not finished", *, complete: bool = False) -> None:

@@ -11,10 +11,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from affidavit.catalog import Catalog, Claim
+from affidavit.catalog import Catalog, Claim, Row
 from affidavit.checks.case import Case
 from affidavit.checks.table import CHECKS
-from affidavit.evidence import Evidence
+from affidavit.evidence import TOO_MANY, Evidence
 from affidavit.finding import Finding, Judgement, Verdict, VerdictKind
 
 MOST_PROOFS = 5
@@ -30,6 +30,8 @@ class Result:
     target: str
     sandbox_keys: Mapping[str, str] = field(default_factory=dict)
     """Keys of the embedded sandbox by role, which are worth nothing elsewhere; none when the target was real."""
+    stopped: str = ""
+    """Why not everything that was planned could be asked; '' when it was."""
 
 
 def judge(catalog: Catalog, evidence: Evidence) -> list[Verdict]:
@@ -41,18 +43,32 @@ def _verdict(catalog: Catalog, claim: Claim, evidence: Evidence) -> Verdict:
     if not claim.decided_by:
         reason = f"only by hand: {claim.by_hand}" if claim.by_hand else claim.undecided
         return Verdict(catalog.provider, claim.id, VerdictKind.UNDECIDED, reason)
-    judgements = [
-        CHECKS[row.check].function(
-            Case(row.check, row.params, catalog.openapi, catalog.profile, catalog.script, evidence)
-        )
-        for row in claim.decided_by
-    ]
+    judgements = [_judged(catalog, row, evidence) for row in claim.decided_by]
     seqs = tuple(dict.fromkeys(seq for one in judgements for seq in one.judged))
     findings = _grouped([finding for one in judgements for finding in one.findings])
     kind, reason = _kind(claim, judgements, findings)
     proofs = [max(one.exchanges) for judged in judgements for one in judged.findings if one.exchanges]
     proven_at = min(proofs, default=0) if kind is VerdictKind.BROKEN else 0
     return Verdict(catalog.provider, claim.id, kind, reason, findings, seqs[-MOST_PROOFS:], len(seqs), proven_at)
+
+
+def _judged(catalog: Catalog, row: Row, evidence: Evidence) -> Judgement:
+    """The row's judgement; answers that only said 'later' are no evidence that a promise was kept."""
+    check = CHECKS[row.check]
+    case = Case(row.check, row.params, catalog.openapi, catalog.profile, catalog.script, evidence)
+    judgement = check.function(case)
+    if judgement.findings or not judgement.judged or check.limits or _wants_429(case):
+        return judgement
+    recorded = [evidence.exchanges[seq - 1] for seq in judgement.judged if seq <= len(evidence.exchanges)]
+    if recorded and all(one.response and one.response.status == TOO_MANY for one in recorded):
+        return Judgement(missing="every answer only said to come back later (429)")
+    return judgement
+
+
+def _wants_429(case: Case) -> bool:
+    status = case.param("status")
+    named = status if isinstance(status, list) else [status]
+    return TOO_MANY in named or str(TOO_MANY) in named
 
 
 def _kind(claim: Claim, judgements: list[Judgement], findings: tuple[Finding, ...]) -> tuple[VerdictKind, str]:

@@ -33,6 +33,11 @@ class Check:
         return self.function.__module__ == webhooks.__name__
 
     @property
+    def limits(self) -> bool:
+        """Whether it judges rate limits, and so means the 429s."""
+        return self.function.__module__ == limits.__name__
+
+    @property
     def about(self) -> str:
         """What it decides: the first line of its function's docstring."""
         return (self.function.__doc__ or "").strip().splitlines()[0]

@@ -32,6 +32,8 @@ def show_summary(catalog: Catalog, result: Result, replay: Replay, folder: Path,
     _show_all_broken(catalog, result, broken, replay)
     _show_different(catalog, by_kind[VerdictKind.OBSERVED])
     _show_groups(grouped(catalog, {one.claim: one.reason for one in by_kind[VerdictKind.UNDECIDED]}))
+    if result.stopped:
+        click.secho(f"  incomplete: {_safe(result.stopped)}", fg="yellow")
     counts = ", ".join(f"{len(some)} {kind.value}" for kind, some in by_kind.items())
     click.secho(f"  {len(result.verdicts)} claims: {counts}", fg="red" if broken else "green", bold=True)
     click.echo(f"  {result.sent} requests, {seconds:.1f} s; files: {folder}/run.ndjson, verdicts.json, junit.xml")
