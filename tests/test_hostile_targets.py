@@ -53,6 +53,7 @@ def answering(status: int, body: bytes, headers: tuple[tuple[str, str], ...]) ->
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the handler of any method
             if name.startswith("do_"):
