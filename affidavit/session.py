@@ -39,6 +39,7 @@ from affidavit.recorder import Recorder
 from affidavit.redaction import Redactor
 from affidavit.report.replay import EMBEDDED, Replay
 from affidavit.safety import Policy
+from affidavit.sandbox.model import UnknownControlError
 from affidavit.sandbox.server import SandboxServer, default_url
 from affidavit.template import Scope
 from affidavit.verdict import Result, judge
@@ -470,7 +471,10 @@ class Session:
         if isinstance(ask, Pause):
             self.clock.sleep(ask.seconds)
         elif isinstance(ask, Steer) and self.server:
-            self.server.control(ask.action, dict(ask.arguments))
+            try:
+                self.server.control(ask.action, dict(ask.arguments))
+            except UnknownControlError as refused:
+                return str(refused)
         elif isinstance(ask, Answerer) and self.receiver:
             self.receiver.program(ask.answers)  # type: ignore[arg-type]  # the script knows only statuses and silent
         elif isinstance(ask, Skip):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +16,8 @@ from affidavit.score import BUDGET, Outcome, Score, Trial
 from affidavit.session import Settings, run
 
 SEEDS = range(1, 11)
+_catalog = cache(load_catalog)
+"""Read once in each process: it takes as long as a run."""
 
 
 def trials(providers: Sequence[str]) -> list[Trial]:
@@ -55,7 +58,7 @@ def _once(trial: Trial) -> Outcome:
     seed = int(trial.name) if trial.kind == "seed" else 1
     settings = Settings(seed=seed, budget=trial.budget, examples=0, deviations=deviations)
     with TemporaryDirectory() as folder:
-        result = run(load_catalog(trial.provider), settings, Path(folder), lambda *_: None)
+        result = run(_catalog(trial.provider), settings, Path(folder), lambda *_: None)
     broken = [one for one in result.verdicts if one.kind is VerdictKind.BROKEN]
     at = min((min(one.proven_at, result.sent) for one in broken), default=None)
     return Outcome(trial, tuple(one.claim for one in broken), at)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from affidavit.checks.case import Answered, Case, fits, judgement, shown
-from affidavit.evidence import TOO_MANY, spoken
+from affidavit.checks.case import Answered, Case, fits, judgement, shown, undecided
+from affidavit.evidence import TOO_MANY, StatusSpec, spoken
 from affidavit.finding import Finding, Judgement
 from affidavit.openapi_document import is_json
 
@@ -12,18 +12,26 @@ SERVICE_UNAVAILABLE = 503
 
 
 def answers(case: Case) -> Judgement:
-    """Every exchange of the steps is answered with the promised status."""
-    wanted = case.param("status")
+    """Every exchange of the steps is answered with the promised status.
+
+    With `any`, at least one of them is; with `once`, it is judged only if another step ended as that says.
+    """
+    wanted, once = case.param("status"), case.param("once")
+    if once is not None and not _ended(case, once["step"], once["status"]):
+        return undecided(f"`{once['step']}` did not end with status {spoken(once['status'])}")
     judged: list[Answered] = []
     for step in case.steps():
         found = case.evidence.answered(step)
         judged += [one for one in found if one.response.status != TOO_MANY or fits(wanted, TOO_MANY)]
-    findings = [
-        case.finding(f"status {spoken(wanted)}", f"status {one.response.status}", one)
-        for one in judged
-        if not fits(wanted, one.response.status)
-    ]
+    wrong = [one for one in judged if not fits(wanted, one.response.status)]
+    if case.param("any") and len(wrong) < len(judged):
+        wrong = []
+    findings = [case.finding(f"status {spoken(wanted)}", f"status {one.response.status}", one) for one in wrong]
     return judgement(judged, findings, _why(case))
+
+
+def _ended(case: Case, step: str, status: StatusSpec) -> bool:
+    return any(fits(status, one.response.status) for one in case.evidence.answered(step)[-1:])
 
 
 def documented_status(case: Case) -> Judgement:

@@ -158,11 +158,15 @@ def moment(value: Any) -> float | None:  # noqa: ANN401 - any JSON value
 
 def server_time(one: Answered) -> float | None:
     """The answer's Date header as epoch seconds; None when missing or malformed."""
-    date = one.response.header("Date")
-    if date is None:
+    return http_date(one.response.header("Date"))
+
+
+def http_date(value: Any) -> float | None:  # noqa: ANN401 - a header's text, or ABSENT
+    """The text of a Date header as epoch seconds, or None when it is none."""
+    if not isinstance(value, str):
         return None
     try:
-        return parsedate_to_datetime(date).timestamp()
+        return parsedate_to_datetime(value).timestamp()
     except (ValueError, TypeError):
         return None
 
@@ -184,6 +188,7 @@ __all__ = [
     "equal",
     "expand",
     "fits",
+    "http_date",
     "judgement",
     "moment",
     "number",

@@ -13,6 +13,7 @@ from affidavit.checks.case import (
     Case,
     equal,
     expand,
+    fits,
     judgement,
     moment,
     place,
@@ -32,7 +33,7 @@ def field(case: Case) -> Judgement:
     judged: list[Answered] = []
     findings: list[Finding] = []
     for one in case.anywhere():
-        if one.response.truncated or one.response.json is ABSENT:
+        if one.response.truncated or (one.response.json is ABSENT and not case.param("required")):
             continue
         places = list(_places(case, one))
         if places:
@@ -66,6 +67,9 @@ def value(case: Case) -> Judgement:
     for step in case.steps():
         for one in case.good(step):
             found = list(locate(one.response.json, case.param("at")))
+            no_list = _no_list(case, one, case.param("at").rpartition("/")[0])
+            if no_list or (not found and "/*" in case.param("at")):
+                continue  # no item, so none that lacks it
             judged.append(one)
             if not found:
                 found = [(case.param("at"), ABSENT)]
@@ -160,16 +164,27 @@ def details(case: Case) -> Judgement:
 def _places(case: Case, one: Answered) -> Iterator[tuple[str, Any]]:
     """Where the field should stand in this answer; only where its conditions hold."""
     at = case.param("at")
+    if one.response.json is ABSENT:
+        yield at, ABSENT
+        return
     parent, slash, last = at.rpartition("/")
     if not slash:
         yield "", one.response.json
         return
-    owners = list(locate(one.response.json, parent))
+    owners = [] if _no_list(case, one, parent) else list(locate(one.response.json, parent))
     if not owners and "/*" not in at and "/[" not in at and "when" not in case.params:
         yield at, ABSENT  # a promised member is missing with its whole parent
     for base, owner in owners:
         if owner is not ABSENT and _applies(case, owner, one.response.json):
             yield from ((base + pointer, found) for pointer, found in locate(owner, f"/{last}"))
+
+
+def _no_list(case: Case, one: Answered, parent: str) -> bool:
+    """Whether something else stands where the document has the list whose items are meant."""
+    listed, star, _ = parent.rpartition("/*")
+    schema = case.openapi.response_schema(one.exchange.operation or "", one.response.status) if star else None
+    documented = schema is not None and bool(case.openapi.schemas_at(schema, f"{listed}/*"))
+    return documented and any(not isinstance(found, list) for _, found in locate(one.response.json, listed))
 
 
 def _applies(case: Case, owner: Any, body: Any) -> bool:  # noqa: ANN401 - any JSON value
@@ -250,8 +265,13 @@ def _expanded(body: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def _errors_with(case: Case, pointer: str) -> list[Answered]:
+    """Refusals; and failures, which nothing documents, where they wear the envelope of a refusal."""
     chosen = case.evidence.of(case.param("operation", "*"), ["4xx", "5xx"])
-    return [one for one in chosen if pointer and isinstance(one.response.json, dict)]
+    return [
+        one
+        for one in chosen
+        if pointer and (fits("4xx", one.response.status) or first(one.response.json, pointer) is not ABSENT)
+    ]
 
 
 def _mentions(entries: Any, name: str) -> bool:  # noqa: ANN401 - any JSON value

@@ -64,7 +64,7 @@ def transitions(case: Case) -> Judgement:
         if status not in case.profile.messages.statuses or not isinstance(identity, str) or _replayed(one):
             continue
         key = (one.exchange.role, identity)
-        if key in last:
+        if key in last and not _at_once(case, last[key][0], one):
             before_seen, before = last[key]
             if only is None or before == only:
                 judged[one.seq] = None
@@ -162,6 +162,14 @@ def _status(case: Case, message: Any) -> str:  # noqa: ANN401 - any JSON value
 def _status_pointer(case: Case, one: Answered) -> str:
     place = f"{one.exchange.operation}/{one.response.status}"
     return case.profile.messages.found_in.get(place, "/data") + case.profile.messages.status
+
+
+def _at_once(case: Case, one: Answered, other: Answered) -> bool:
+    """Whether both were asked for at once, so that it is not known which was answered first."""
+    source = one.exchange.source
+    probe, _, step = source.partition("/")
+    calls = case.script.probes[probe].calls if probe in case.script.probes else ()
+    return source == other.exchange.source and any(call.id == step and call.together > 1 for call in calls)
 
 
 def _replayed(one: Answered) -> bool:

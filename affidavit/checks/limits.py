@@ -21,6 +21,8 @@ UNAUTHORIZED = 401
 ROUNDING_SECONDS = 1.0
 """Date, Reset and Retry-After are whole seconds: two of them may differ by one and both be right."""
 LATENCY_SECONDS = 1.0
+FAR_TOO_LONG = 10
+"""A wait so many times as long as the one that was enough is no number of seconds."""
 
 
 def remaining_falls(case: Case) -> Judgement:
@@ -85,7 +87,10 @@ def limit_is(case: Case) -> Judgement:
 
 
 def limited(case: Case) -> Judgement:
-    """A burst is stopped by 429, not before the announced limit and not after it."""
+    """A burst is stopped by 429, not before the announced limit and not after it.
+
+    On the embedded sandbox the limit may also be the one that a control has set.
+    """
     judged: list[Answered] = []
     findings: list[Finding] = []
     for step in case.steps():
@@ -94,7 +99,8 @@ def limited(case: Case) -> Judgement:
             continue
         judged += answers
         refused = [one for one in answers if one.response.status == TOO_MANY]
-        limit = case.param("requests") or _announced(case, answers)
+        set_here = case.param("set_by_control") if case.evidence.embedded else None
+        limit = case.param("requests") or set_here or _announced(case, answers)
         if not refused:
             if limit is None:
                 return undecided(f"{len(answers)} requests in a row met no limit, and none is announced")
@@ -132,13 +138,28 @@ def own_budget(case: Case) -> Judgement:
     burst = [one for step in case.steps() for one in case.evidence.answered(step)]
     if not any(one.response.status == TOO_MANY for one in burst):
         return undecided("the first key was never refused")
-    others = case.evidence.answered(case.param("other"))
+    served = sum(one.response.status != TOO_MANY for one in burst)
+    others = [one for one in case.evidence.answered(case.param("other")) if _recent(case, one) < served]
     findings = [
         case.finding("another key not limited", "status 429", [burst[-1], one])
         for one in others
         if one.response.status == TOO_MANY
     ]
-    return judgement(others, findings, case.evidence.why_missing(case.param("other")))
+    busy = not others and case.evidence.answered(case.param("other"))
+    missing = "the other key had been as busy itself" if busy else case.evidence.why_missing(case.param("other"))
+    return judgement(others, findings, missing)
+
+
+def _recent(case: Case, one: Answered) -> int:
+    """How many requests of the same key were served within a window before this one."""
+    start = one.exchange.at - case.profile.rate_limit.window_seconds
+    return sum(
+        other.exchange.role == one.exchange.role
+        and other.seq < one.seq
+        and other.exchange.at >= start
+        and other.response.status != TOO_MANY
+        for other in case.evidence.of("*")
+    )
 
 
 def wait_of(case: Case, one: Answered) -> float | None:
@@ -151,8 +172,8 @@ def wait_of(case: Case, one: Answered) -> float | None:
 
 def _wait_as_sent(case: Case, one: Answered) -> Any:  # noqa: ANN401 - header text or JSON value
     limit = case.profile.rate_limit
-    if limit.retry_after_header:
-        text = one.response.header(limit.retry_after_header)
+    text = one.response.header(limit.retry_after_header or "")
+    if text is not None or not limit.retry_after_body:
         return ABSENT if text is None else text
     return first(one.response.json, limit.retry_after_body or "/retryAfter")
 
@@ -194,6 +215,12 @@ def _sufficient(case: Case) -> Judgement:
         return undecided("the 429 did not say how long to wait")
     waited = one.exchange.at - refusal.exchange.at - refusal.exchange.elapsed
     if waited < wait:
+        if waited > 0 and one.response.status != TOO_MANY and wait > FAR_TOO_LONG * waited:
+            return judgement(
+                [refusal, one],
+                [case.finding(f"seconds: it was served after {waited:.0f}", f"{wait:g}", [refusal, one])],
+                "",
+            )
         return undecided(f"the next request came after {waited:.1f} s, before the announced {wait:g} s were over")
     refused = one.response.status == TOO_MANY
     findings = (

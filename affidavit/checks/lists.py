@@ -6,6 +6,7 @@ for its array of objects (`items = "infer"`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from math import ceil
 from typing import Any
@@ -58,23 +59,24 @@ def order(case: Case) -> Judgement:
 
 
 def distinct(case: Case) -> Judgement:
-    """Over a walk through the pages no item comes twice and none is missing."""
+    """Over a walk through the pages no item comes twice and, unless `gaps` is false, none is missing."""
     judged: list[Answered] = []
     findings: list[Finding] = []
     for step in case.steps():
-        pages = case.good(step)
         listing = case.profile.listings[case.call(step).operation]
-        if len({shown(_total(listing, one)) for one in pages}) > 1:
-            continue  # others are sending: pages shift under the walk
+        pages = [one for one in case.good(step) if readable(listing, one)]
+        shifting = len({shown(_total(listing, one)) for one in pages}) > 1  # others are sending during the walk
         seen: dict[Any, Answered] = {}
         for one in pages:
-            judged.append(one)
+            judged += [] if shifting else [one]
             for item in items_of(listing, one):
                 key = shown(first(item, listing.id))
-                if key in seen:
+                if key in seen and not shifting:
                     findings.append(case.finding("each item once over all pages", f"{key} twice", [seen[key], one]))
                 seen[key] = one
-        findings += _gaps(case, listing, pages, len(seen))
+        if case.param("gaps", True):
+            findings += _gaps(case, listing, pages, len(seen))
+            findings += _surplus(case, listing, pages, len(seen))
     return judgement(judged, findings, case.why(*case.steps()))
 
 
@@ -100,7 +102,7 @@ def filtered(case: Case) -> Judgement:
         judged.append(one)
         for item in found:
             got = first(item, case.param("at"))
-            if got is not ABSENT and not equal(str(got), str(wanted)):
+            if got is not ABSENT and not equal(_plain(case, got), _plain(case, wanted)):
                 findings.append(case.finding(f"only items with {case.param('at')} {shown(wanted)}", shown(got), one))
                 break
     return judgement(judged, findings, "no filtered list with an item was seen")
@@ -117,8 +119,11 @@ def items(case: Case) -> Judgement:
     for step in case.steps():
         listing = case.profile.listings[case.call(step).operation]
         for one in case.good(step):
+            shown_there = [first(item, where["at"]) for item in items_of(listing, one)]
+            if not readable(listing, one) or ABSENT in shown_there:
+                continue
             judged.append(one)
-            count += sum(equal(first(item, where["at"]), wanted) for item in items_of(listing, one))
+            count += sum(equal(got, wanted) for got in shown_there)
     expected, fine = _count_rule(case, count)
     what = f"{expected} with {where['at']} {shown(wanted)}"
     findings = [case.finding(what, f"{count}", judged)] if judged and not fine else []
@@ -144,6 +149,18 @@ def item_count(case: Case) -> Judgement:
             if not fine:
                 findings.append(case.finding(expected, f"{count} items", one))
     return judgement(judged, findings, case.why(*case.steps()))
+
+
+def readable(listing: Listing, one: Answered) -> bool:
+    """Whether the list stands where it is documented; if not, it is not known what it holds."""
+    if listing.items == "infer":
+        return _has_array(one)
+    return isinstance(first(one.response.json, listing.items), list)
+
+
+def _plain(case: Case, value: Any) -> str:  # noqa: ANN401 - any JSON value
+    text = str(value)
+    return re.sub(r"\D", "", text) if case.param("normal") == "digits" else text
 
 
 def _has_array(one: Answered) -> bool:
@@ -189,7 +206,9 @@ def _equals(one: Answered, pointer: str | None, wanted: int | None) -> Answer:
     if pointer is None or wanted is None:
         return None
     got = first(one.response.json, pointer)
-    return [] if equal(got, wanted) else [(f"{pointer} {wanted}", shown(got), pointer)]
+    if got is ABSENT:
+        return None  # that it is there, and of which type, are promises of their own
+    return [] if str(got) == str(wanted) else [(f"{pointer} {wanted}", shown(got), pointer)]
 
 
 def _echo_page(listing: Listing, one: Answered) -> Answer:
@@ -210,9 +229,10 @@ def _default_page(listing: Listing, one: Answered) -> Answer:
 def _default_limit(listing: Listing, one: Answered) -> Answer:
     if _sent(one, listing.limit_parameter) or listing.default_limit is None:
         return None
-    if listing.limit is not None:
-        return _equals(one, listing.limit, listing.default_limit)
-    return _at_most(listing, one, listing.default_limit)
+    told = _equals(one, listing.limit, listing.default_limit)
+    if told is None and not readable(listing, one):
+        return None
+    return [*(told or []), *(_at_most(listing, one, listing.default_limit) or [])]
 
 
 def _at_most_limit(listing: Listing, one: Answered) -> Answer:
@@ -282,6 +302,14 @@ def _gaps(case: Case, listing: Listing, pages: list[Answered], seen: int) -> lis
     if total is None or start != total or not ended or seen >= total:
         return []
     return [case.finding(f"{total:g} items over all pages", f"{seen} items", pages, listing.total)]
+
+
+def _surplus(case: Case, listing: Listing, pages: list[Answered], seen: int) -> list[Finding]:
+    """More items than any page says there are in all, whether or not others are sending."""
+    totals = [total for one in pages if (total := number(_total(listing, one))) is not None]
+    if not totals or seen <= max(totals):
+        return []
+    return [case.finding(f"at most {max(totals):g} items over all pages", f"{seen} items", pages, listing.total or "")]
 
 
 def _reference(case: Case, asked: str) -> Any:  # noqa: ANN401 - any JSON value

@@ -15,6 +15,7 @@ from affidavit.checks.case import (
     Case,
     Place,
     equal,
+    http_date,
     judgement,
     moment,
     number,
@@ -141,15 +142,18 @@ def replayed(case: Case) -> Judgement:
 def _compare(case: Case, *, wanted_equal: bool) -> Judgement:
     left, right = place(case.param("left")), place(case.param("right"))
     pairs = _pairs(case, left, right)
+    judged: list[int] = []
     findings = []
     for (one, first_value), (other, second_value) in pairs:
+        if not wanted_equal and ABSENT in (first_value, second_value):
+            continue
         are_equal = equal(_normal(case, first_value), _normal(case, second_value))
         if are_equal != wanted_equal:
             expected = shown(first_value) if wanted_equal else f"anything but {shown(first_value)}"
             proof = [one] if one.seq == other.seq else [one, other]
             findings.append(case.finding(expected, shown(second_value), proof, _pointer(right)))
-    judged = dict.fromkeys(one.seq for pair in pairs for one, _ in pair)
-    return judgement(judged, findings, case.why(left.step, right.step))
+        judged += [one.seq, other.seq]
+    return judgement(dict.fromkeys(judged), findings, case.why(left.step, right.step))
 
 
 def _pairs(case: Case, left: Place, right: Place) -> list[tuple[tuple[Answered, Any], tuple[Answered, Any]]]:
@@ -223,7 +227,7 @@ def same_moment(case: Case) -> Judgement:
     judged: list[Answered] = []
     findings: list[Finding] = []
     for (one, told), (other, wanted) in _pairs(case, left, right):
-        at, expected = moment(told), moment(wanted)
+        at, expected = _instant(told), _instant(wanted)
         if at is None or expected is None:
             continue
         judged.append(one)
@@ -232,6 +236,10 @@ def same_moment(case: Case) -> Judgement:
                 case.finding(f"within {case.param('within')} s of {shown(wanted)}", shown(told), [other, one])
             )
     return judgement(judged, findings, case.why(left.step, right.step))
+
+
+def _instant(value: Any) -> float | None:  # noqa: ANN401 - any JSON value, or a header's text
+    return moment(value) if moment(value) is not None else http_date(value)
 
 
 def unless_simulated(case: Case) -> Judgement:

@@ -68,6 +68,8 @@ class Check:
         where = params.get("where", {}).get("equals")
         if isinstance(where, str):
             found.append((place(where).step,))
+        if "once" in params:
+            found.append((params["once"]["step"],))
         return tuple(found)
 
 
@@ -77,7 +79,7 @@ def _row(function: Callable[[Case], Judgement], required: str = "", optional: st
 
 CHECKS: Mapping[str, Check] = {
     # what an answer is
-    "answers": _row(answers.answers, "step status"),
+    "answers": _row(answers.answers, "step status", "any once"),
     "documented-status": _row(answers.documented_status, "operation"),
     "no-server-error": _row(answers.no_server_error, "operation"),
     "content-type": _row(answers.content_type, "", "is status", "operation step"),
@@ -107,8 +109,8 @@ CHECKS: Mapping[str, Check] = {
     # lists
     "page": _row(lists.page, "operation rule"),
     "order": _row(lists.order, "operation at", "direction"),
-    "distinct": _row(lists.distinct, "step"),
-    "filtered": _row(lists.filtered, "operation parameter at", "step as"),
+    "distinct": _row(lists.distinct, "step", "gaps"),
+    "filtered": _row(lists.filtered, "operation parameter at", "step as normal"),
     "items": _row(lists.items, "step where", "", "count at_least none at_most"),
     "item-count": _row(lists.item_count, "step", "first", "count at_most"),
     # how a message moves
@@ -121,7 +123,7 @@ CHECKS: Mapping[str, Check] = {
     "remaining-falls": _row(limits.remaining_falls),
     "reset-ahead": _row(limits.reset_ahead),
     "limit-is": _row(limits.limit_is, "role requests"),
-    "limited": _row(limits.limited, "step", "requests"),
+    "limited": _row(limits.limited, "step", "requests set_by_control"),
     "retry-after": _row(limits.retry_after, "rule", "step"),
     "own-budget": _row(limits.own_budget, "step other"),
     "limit-met": _row(limits.limit_met, "step requests", "at equals"),

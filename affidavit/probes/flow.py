@@ -106,16 +106,28 @@ def play(probe: Probe, scope: Scope, routes: Routes) -> Play:
         elif isinstance(step, Program):
             yield Answerer(step.answers)
         elif isinstance(step, Control):
-            yield from _control(probe, step, scope)
+            refused = yield from _control(step, scope)
+            if refused:
+                yield from _without(probe, step, refused)
+                return
 
 
-def _control(probe: Probe, step: Control, scope: Scope) -> Play:
+def _control(step: Control, scope: Scope) -> Generator[Ask, Any, str]:
+    """Why it could not be done, or ''."""
     try:
         arguments = fill(step.arguments, scope)
     except UnboundError as unbound:
-        yield Skip(f"{probe.id}/{step.action}", _needs(unbound))
-        return
-    yield Steer(step.action, arguments)
+        return _needs(unbound)
+    refused: str | None = yield Steer(step.action, arguments)
+    return refused or ""
+
+
+def _without(probe: Probe, control: Control, reason: str) -> Play:
+    """What comes after a control that could not be done would show something else than it is meant to."""
+    yield Skip(f"{probe.id}/{control.action}", reason)
+    for step in probe.steps[probe.steps.index(control) :]:
+        if isinstance(step, Call):
+            yield Skip(f"{probe.id}/{step.id}", f"needs {control.action}, but {reason}")
 
 
 def _call(source: str, call: Call, scope: Scope, routes: Routes) -> Play:

@@ -6,8 +6,10 @@ probe, the step and what was expected. Nothing is sent from here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from affidavit.template import variables_used
@@ -191,7 +193,7 @@ def _call(item: Mapping[str, Any], where: str) -> Call:
         id=item["id"],
         operation=item["call"],
         role=str(item.get("key", "main")),
-        expect=tuple(expect) if isinstance(expect, list) else (int(expect),),
+        expect=_statuses(expect if isinstance(expect, list) else [expect], where),
         authorization=item.get("authorization"),
         path=item.get("path", {}),
         raw_path=item.get("raw_path"),
@@ -206,6 +208,19 @@ def _call(item: Mapping[str, Any], where: str) -> Call:
         walk=Walk(item["walk"]["parameter"], int(item["walk"]["pages"])) if "walk" in item else None,
         together=int(item.get("together", 1)),
     )
+
+
+def _statuses(entries: Sequence[Any], where: str) -> tuple[int, ...]:
+    """Statuses as written, a class such as `2xx` standing for all that have a name."""
+    found: list[int] = []
+    for entry in entries:
+        if isinstance(entry, int):
+            found.append(entry)
+        elif re.fullmatch("[1-5]xx", str(entry)):
+            found += [status.value for status in HTTPStatus if status // 100 == int(entry[0])]
+        else:
+            raise ValueError(f"{where}: expects {entry!r}; use a status or a class such as 2xx")
+    return tuple(found)
 
 
 def _each(columns: Mapping[str, Sequence[Any]], where: str) -> tuple[Mapping[str, Any], ...]:

@@ -6,7 +6,11 @@ seed, breaks none. Claims nobody could have decided (they need what the embedded
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import multiprocessing
+import os
+import re
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -17,11 +21,35 @@ from affidavit.catalog import Catalog
 from affidavit.documents import load_catalog, providers
 from affidavit.finding import VerdictKind
 from affidavit.sandbox.server import PROVIDERS
+from affidavit.score import Outcome, Trial
 from affidavit.session import Settings, run
+from affidavit.trials import attempt
 from affidavit.verdict import Result
 
 HERE = Path(__file__).parent
 SEEDS = range(2, 12)
+
+FAULTS = [Trial(one, "fault", name, row.family) for one in providers() for name, row in PROVIDERS[one].faults.items()]
+VARIANTS = [
+    Trial(one, "variant", name, row.family) for one in providers() for name, row in PROVIDERS[one].variants.items()
+]
+FAITHFUL = [Trial(one, "seed", str(seed), "") for one in providers() for seed in SEEDS]
+
+UNTOUCHED: Mapping[str, Mapping[str, str]] = {"chatmaid": {}}
+"""Provider -> claim the faithful sandbox keeps and no fault breaks -> why not. Only these providers are held to it."""
+
+SOMETIMES = {
+    "sometimes-no-recipient-shown": ("CM-056", 3),
+    "sometimes-moments-cut": ("CM-090", 4),
+}
+"""Fault of Chatmaid that shows now and then -> a claim it breaks, and on every how-many-th answer."""
+
+Trials = Mapping[Trial, Future[Outcome]]
+
+
+def named(trial: Trial) -> str:
+    """How a trial is called on the command line."""
+    return f"{trial.provider}-{trial.name}"
 
 
 def expected(provider: str) -> Mapping[str, list[str]]:
@@ -36,34 +64,57 @@ def catalog(provider: str) -> Catalog:
     return load_catalog(provider)
 
 
-def contract(provider: str, folder: Path, *deviations: str, seed: int = 1) -> Result:
+def contract(provider: str, folder: Path, *deviations: str) -> Result:
     """The verdicts with the deviations on."""
-    settings = Settings(seed=seed, examples=0, deviations=deviations)
+    settings = Settings(examples=0, deviations=deviations)
     return run(catalog(provider), settings, folder, lambda *_: None)
 
 
-def broken(result: Result) -> dict[str, str]:
-    """Broken claims with their first finding."""
-    return {
-        one.claim: f"{one.findings[0].expected} / {one.findings[0].got}"
-        for one in result.verdicts
-        if one.kind is VerdictKind.BROKEN
-    }
+@pytest.fixture(scope="module")
+def trials(request: pytest.FixtureRequest) -> Iterator[Trials]:
+    """A run for each chosen test, on every core."""
+    calls = [getattr(item, "callspec", None) for item in request.session.items]
+    params = [call.params.get("trial") for call in calls if call is not None]
+    chosen = [trial for trial in dict.fromkeys(params) if isinstance(trial, Trial)]
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+        yield {trial: pool.submit(attempt, trial) for trial in chosen}
+        pool.shutdown(cancel_futures=True)
 
 
-@pytest.mark.parametrize(("provider", "name"), [(p, name) for p in providers() for name in PROVIDERS[p].faults])
-def test_a_fault_breaks_exactly_the_claims_it_names(provider: str, name: str, tmp_path: Path) -> None:
-    assert sorted(broken(contract(provider, tmp_path, name))) == sorted(expected(provider)[name])
+@pytest.mark.parametrize("trial", FAULTS, ids=named)
+def test_a_fault_breaks_exactly_the_claims_it_names(trial: Trial, trials: Trials) -> None:
+    assert sorted(trials[trial].result().broken) == sorted(expected(trial.provider)[trial.name])
 
 
-@pytest.mark.parametrize(("provider", "name"), [(p, name) for p in providers() for name in PROVIDERS[p].variants])
-def test_a_variant_breaks_nothing(provider: str, name: str, tmp_path: Path) -> None:
-    assert broken(contract(provider, tmp_path, name)) == {}
+@pytest.mark.parametrize("trial", VARIANTS, ids=named)
+def test_a_variant_breaks_nothing(trial: Trial, trials: Trials) -> None:
+    assert trials[trial].result().broken == ()
 
 
-@pytest.mark.parametrize(("provider", "seed"), [(p, seed) for p in providers() for seed in SEEDS])
-def test_the_faithful_sandbox_breaks_nothing(provider: str, seed: int, tmp_path: Path) -> None:
-    assert broken(contract(provider, tmp_path, seed=seed)) == {}
+@pytest.mark.parametrize("trial", FAITHFUL, ids=named)
+def test_the_faithful_sandbox_breaks_nothing(trial: Trial, trials: Trials) -> None:
+    assert trials[trial].result().broken == ()
+
+
+@pytest.mark.parametrize(("fault", "claim", "every"), [(fault, *shown) for fault, shown in SOMETIMES.items()])
+def test_what_is_broken_now_and_then_is_broken_with_its_rate(
+    fault: str, claim: str, every: int, tmp_path: Path
+) -> None:
+    verdicts = {one.claim: one for one in contract("chatmaid", tmp_path, fault).verdicts}
+    assert verdicts[claim].kind is VerdictKind.BROKEN
+    told = re.fullmatch(r"in (\d+) of (\d+) exchanges", verdicts[claim].reason)
+    assert told is not None, verdicts[claim].reason
+    broken, judged = map(int, told.groups())
+    # Refused and unreadable answers count for the turn, and are not judged.
+    assert broken == pytest.approx(judged / every, rel=0.2)
+
+
+@pytest.mark.parametrize("provider", UNTOUCHED)
+def test_every_claim_that_is_kept_is_broken_by_a_fault_or_says_why_not(provider: str, tmp_path: Path) -> None:
+    verdicts = contract(provider, tmp_path).verdicts
+    kept = {one.claim for one in verdicts if one.kind is VerdictKind.KEPT}
+    broken = {claim for claims in expected(provider).values() for claim in claims}
+    assert sorted(kept - broken) == sorted(UNTOUCHED[provider])
 
 
 @pytest.mark.parametrize("provider", providers())

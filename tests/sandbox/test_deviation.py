@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 
 from affidavit.clock import VirtualClock
@@ -235,3 +236,28 @@ def test_every_deviation_is_described_in_a_sentence_and_is_a_fault_or_a_variant(
 def test_a_server_refuses_a_deviation_it_does_not_have() -> None:
     with pytest.raises(UsageError, match="no deviation no-such-fault"):
         SandboxServer("chatmaid", clock=VirtualClock(NOW), deviations=["no-such-fault"])
+
+
+def test_the_running_server_takes_the_switch_and_lets_go_of_it_again() -> None:
+    with SandboxServer("chatmaid", clock=VirtualClock(NOW)) as server:
+        url, headers = f"{server.url}/v1/account", {"Authorization": f"Bearer {server.keys['main']}"}
+
+        def status() -> int:
+            return httpx.get(url, headers=headers).status_code
+
+        assert status() == 200
+        assert server.control(SWITCH, {"on": ["account-answers-203"]}) == {"on": ["account-answers-203"]}
+        assert status() == 203
+        with pytest.raises(UnknownControlError, match="no deviation no-such-fault"):
+            server.control(SWITCH, {"on": ["no-such-fault"]})
+        assert status() == 203
+        assert server.control(SWITCH, {"on": []}) == {"on": []}
+        assert status() == 200
+
+
+def test_a_switched_server_keeps_what_it_has() -> None:
+    with SandboxServer("chatmaid", clock=VirtualClock(NOW), deviations=["slow-messages"]) as server:
+        before = server.control("describe", {})
+        server.control(SWITCH, {"on": ["quick-messages", "more-members"]})
+        server.control(SWITCH, {"on": []})
+        assert server.control("describe", {}) == before

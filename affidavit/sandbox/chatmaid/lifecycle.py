@@ -66,8 +66,16 @@ class Courses:
     """The courses of one environment."""
 
     def __init__(self, options: Options, *, live: bool) -> None:
-        self._normal = _course(NORMAL, options, live=live)
-        self._particular = {to: _course(behaviour, options, live=live) for to, behaviour in BEHAVIOURS.items()}
+        self._live = live
+        self._known: dict[Options, tuple[Course, dict[str, Course]]] = {}
+        self.retime(options)
+
+    def retime(self, options: Options) -> None:
+        """Messages accepted from now on take the times of other options; those under way keep theirs."""
+        if options not in self._known:
+            particular = {to: _course(behaviour, options, live=self._live) for to, behaviour in BEHAVIOURS.items()}
+            self._known[options] = _course(NORMAL, options, live=self._live), particular
+        self._normal, self._particular = self._known[options]
 
     def towards(self, recipient: str) -> Course:
         """The course of messages to that number."""

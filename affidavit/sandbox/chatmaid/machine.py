@@ -40,6 +40,7 @@ class ChatmaidMachine(Machine):
     def __init__(
         self, seed: int, now: float, *, options: Options = DEFAULTS, world: Iterable[SeedAccount] = WORLD
     ) -> None:
+        self.options = options
         self._population = Population(world, seed, now, options)
         self._limiter = FixedWindow(options.requests_per_minute, options.window, aligned=False)
         self._controls = Controls(self._population, self._limiter)
@@ -54,6 +55,10 @@ class ChatmaidMachine(Machine):
         response = self._serve(route, Call(request, parameter, key, now))
         key.space.requests.note(now, successful=response.status < 400)
         return response
+
+    def retime(self, options: Options) -> None:
+        """Messages accepted from now on take the times of other options; the limit stays as it is."""
+        self._population.retime(options)
 
     def tick(self, now: float) -> tuple[Outgoing, ...]:  # noqa: ARG002 - the interface has it
         """Nothing: statuses follow from the moment somebody asks."""

@@ -28,6 +28,11 @@ class Population:
         for row in world:
             self._settle(row)
 
+    def retime(self, options: Options) -> None:
+        """Messages accepted from now on take the times of other options."""
+        for courses in self._courses.values():
+            courses.retime(options)
+
     def _settle(self, row: SeedAccount) -> None:
         spaces = {
             name: Space(name == "live", Outbox(self._ids, courses), Inbox(self._ids), RequestLog())
