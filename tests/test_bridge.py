@@ -104,7 +104,8 @@ def test_a_walk_reads_what_it_has_just_sent(provider: str, explored: list[tuple[
         if one.operation == "getMessage" and answer.status == 200
     }
     assert sent & read
-    assert len(walked) <= EXAMPLES * WALKED_PER_EXAMPLE + 1
+    once = [answer for _, answer in walked if answer.status != 429]  # a request refused by the limit is sent again
+    assert len(once) <= EXAMPLES * WALKED_PER_EXAMPLE + 1
 
 
 def test_no_request_of_an_operation_is_invented_twice() -> None:
