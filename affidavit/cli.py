@@ -136,6 +136,8 @@ def run_command(  # noqa: PLR0913, PLR0917 - the options of a command line
             command=tuple(sys.argv[1:]),
         )
         folder = out / catalog.provider
+        if access.target and access.keys:
+            click.echo(f"{catalog.provider}: asks {access.target} with the keys {', '.join(access.keys)}", err=True)
         started = time.monotonic()
         try:
             with show_progress(catalog.provider) as progress:

@@ -182,6 +182,7 @@ def test_a_run_against_a_server_with_a_keys_file(affidavit: Run, tmp_path: Path)
         code, said = affidavit(*arguments)
         assert code == ExitCode.KEPT
         assert "0 broken" in said
+        assert f"chatmaid: asks {server.url} with the keys main, second, live" in said
         assert not any(key in said for key in server.keys.values())
         rows = list(read_record(tmp_path / "out" / "chatmaid" / "run.ndjson"))
         assert len(httpx.get(f"{server.control_url}requests").json()["requests"]) <= 40
