@@ -68,7 +68,7 @@ NOT_RUN = {
     ".venv/bin/pytest contract_tests --provider chatmaid": "asks as much as `make contract`",
     "make sandbox": "serves until Ctrl-C; tests/sandbox does it",
     ".venv/bin/affidavit sandbox --keys-out sandbox.toml": "serves until Ctrl-C; tests/sandbox does it",
-    ".venv/bin/affidavit run --keys sandbox.toml --budget 100": "needs the sandbox of the line before; test_cli does it",
+    ".venv/bin/affidavit run --keys sandbox.toml --budget 100": "needs the sandbox before it; test_cli does it",
 }
 
 
