@@ -71,6 +71,8 @@ class Settings:
     """Property tests: requests per operation and mode at most; 0 for none, and for no walk either."""
     deviations: tuple[str, ...] = ()
     """Faults and variants of the embedded sandbox that are on."""
+    leave_out: frozenset[str] = frozenset()
+    """Probes not to ask."""
     recipient: str | None = None
     """Digits of who gets messages instead of the reserved number."""
     receiver: tuple[str, int] | None = None
@@ -201,7 +203,7 @@ class Session:
         self.catalog, self.server, self.receiver, self.target = catalog, server, receiver, target
         self.clock: Clock = _SandboxClock(server, clock) if server else clock
         self.skipped: dict[str, str] = {}
-        self._played: set[str] = set()
+        self._played: set[str] = set(settings.leave_out)
         self._explored: set[str] = set()
         self._walked = False
         self._result: Result | None = None
@@ -309,6 +311,8 @@ class Session:
             self.probe(probe)
         for name, why in self.plan().left_out.items():
             self._skip(name, why)
+        for name in self.settings.leave_out:
+            self._skip(name, "left out on demand")
 
     @cached_property
     def _reserved(self) -> int:

@@ -16,7 +16,7 @@ from affidavit.recorder import read_record
 from affidavit.sandbox.deviation import Around, Deviation
 from affidavit.sandbox.model import Request, Response
 from affidavit.sandbox.server import PROVIDERS
-from affidavit.session import PATIENCE, Session, Settings, open_session
+from affidavit.session import PATIENCE, Session, Settings, open_session, run
 from affidavit.verdict import Result
 
 CATALOG = load_catalog("chatmaid")
@@ -169,3 +169,10 @@ def test_a_target_that_falls_silent_is_given_up_while_requests_are_invented(
     with pytest.raises(IncompleteError if answered else TargetError, match="refused"):
         opened.walk()
     assert len(opened.client.exchanges) - before == PATIENCE
+
+
+def test_a_probe_that_is_left_out_is_not_asked_and_named(tmp_path: Path) -> None:
+    settings = Settings(examples=0, leave_out=frozenset({"limit", "scopes"}))
+    result = run(load_catalog("chatmaid"), settings, tmp_path, lambda *_: None)
+    assert not {one.source.partition("/")[0] for one in result.evidence.exchanges} & settings.leave_out
+    assert result.evidence.skipped["scopes"] == "left out on demand"
