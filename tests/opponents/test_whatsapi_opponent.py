@@ -49,6 +49,16 @@ class Receiver:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 
+    @contextmanager
+    def running(self) -> Iterator["Receiver"]:
+        """Answer until the end of `with`."""
+        thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield self
+        self.server.shutdown()
+        thread.join()
+        self.server.server_close()
+
 
 @pytest.fixture
 def clock() -> Clock:
@@ -57,13 +67,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
-    thread = threading.Thread(target=receiver.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield receiver
-    receiver.server.shutdown()
-    thread.join()
-    receiver.server.server_close()
+    with Receiver().running() as receiver:
+        yield receiver
 
 
 @pytest.fixture

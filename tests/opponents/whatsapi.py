@@ -608,6 +608,9 @@ class WhatsapiOpponent:
             if self._is_ours(url) and not self._post(url, body):
                 self._post(url, body)
 
+    def _is_thanks(self, status: int) -> bool:
+        return 200 <= status < 300
+
     def _post(self, url: str, body: bytes) -> bool:
         started = self.now()
         try:
@@ -616,7 +619,7 @@ class WhatsapiOpponent:
             with closing(kind(parts.hostname or "", parts.port, timeout=10)) as connection:
                 target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
                 connection.request("POST", target, body, {"Content-Type": "application/json"})
-                accepted = 200 <= connection.getresponse().status < 300
+                accepted = self._is_thanks(connection.getresponse().status)
         except (OSError, ValueError, http.client.HTTPException):
             return False
         return accepted and self.now() - started <= 10
