@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ from affidavit.errors import AffidavitError, ExitCode, IncompleteError, KeysErro
 from affidavit.finding import VerdictKind
 from affidavit.keys import checked_recipient, chosen
 from affidavit.plan import Planner
+from affidavit.redaction import masked
 from affidavit.report.checks import checks_list
 from affidavit.report.files import write_results
 from affidavit.report.progress import show_progress
@@ -215,14 +217,19 @@ def checks_command() -> None:
 
 
 def main() -> None:
-    """Entry point: every deliberate error is one clear message and its exit code."""
+    """Entry point: every deliberate error is one clear message and its exit code, and no message shows a key."""
     try:
         cli(standalone_mode=False)
     except AffidavitError as problem:
-        click.echo(f"affidavit: {problem}", err=True)
+        click.echo(masked(f"affidavit: {problem}"), err=True)
         sys.exit(problem.exit_code)
     except click.ClickException as problem:
-        problem.show()
+        click.echo(masked(f"affidavit: {problem.format_message()}"), err=True)
         sys.exit(ExitCode.USAGE)
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
+    except OSError as problem:
+        where = f" {problem.filename}" if problem.filename else ""
+        with suppress(OSError):
+            click.echo(masked(f"affidavit: cannot write or read{where}: {problem.strerror or problem}"), err=True)
+        sys.exit(ExitCode.USAGE)

@@ -119,7 +119,9 @@ class Client:
         except ValueError:
             body = None
         operation = self.openapi.match(send.method, send.path) or self.openapi.operations.get(send.operation)
-        return refusal(self.policy, operation, send.method, authorization.partition(" ")[2], send.role, body)
+        return refusal(
+            self.policy, operation, send.method, authorization.partition(" ")[2] or authorization, send.role, body
+        )
 
     def _pace(self, role: str | None) -> None:
         now = self.clock.now()

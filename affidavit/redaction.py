@@ -19,6 +19,9 @@ KEY_LIKE = re.compile(r"\b(sk_(?:live|test)_)([A-Za-z0-9_-]{12,})")
 _PREFIX = re.compile(r"(sk_(?:live|test)_|[A-Za-z]+_(?:[a-z]+_)?)?(.*)", re.DOTALL)
 
 
+_TYPED_KEY = re.compile(r"(?i)\b[a-z]{2,4}_(?:test|live)_[A-Za-z0-9_+/=-]+")
+
+
 class Redactor:
     """Replaces every known key, and everything that looks like a key, by its placeholder."""
 
@@ -34,16 +37,23 @@ class Redactor:
 
     def redact(self, text: str) -> str:
         """The text without secrets."""
+        lower = text.lower()
         for key, placeholder in self._keys.items():
-            if key in text:
-                text = text.replace(key, placeholder)
-        if "sk_" not in text:
+            if key.lower() in lower:  # an echo in capitals is the key all the same
+                text = re.sub(re.escape(key), placeholder.replace("\\", r"\\"), text, flags=re.IGNORECASE)
+                lower = text.lower()
+        if "sk_" not in lower:
             return text
         return KEY_LIKE.sub(self._issue, text)
 
     def _issue(self, found: re.Match[str]) -> str:
         number = self._issued.setdefault(found.group(0), len(self._issued) + 1)
         return f"⟨secret {number}: {_shape(found.group(0))}⟩"
+
+
+def masked(text: str) -> str:
+    """The text with everything that looks like a key hidden, for messages about what somebody typed."""
+    return _TYPED_KEY.sub("⟨a key⟩", text)
 
 
 def expand(value: Any) -> Any:  # noqa: ANN401 - any JSON value

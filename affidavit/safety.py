@@ -13,7 +13,7 @@ from typing import Any
 
 from affidavit.exchange import ABSENT
 from affidavit.openapi_document import Operation
-from affidavit.pointer import locate, values
+from affidavit.pointer import first, locate, values
 
 RISKS = ("read", "simulated", "real-message", "account-change", "destroys-credential", "billing")
 FREE_RISKS = frozenset({"read", "simulated"})
@@ -78,7 +78,12 @@ def risk_of(operation: Operation, key: str, body: Any) -> str:  # noqa: ANN401 -
 
 
 def _holds(body: Any, pointer: str, wanted: Any) -> bool:  # noqa: ANN401 - any JSON value
-    found = [value for _, value in locate(body, pointer)] if body is not ABSENT else []
+    if body is ABSENT:
+        return False
+    items = first(body, pointer.partition("/*")[0]) if "/*" in pointer else []
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        return False  # what a server makes of items that are none, nobody knows
+    found = [value for _, value in locate(body, pointer)]
     return bool(found) and all(value is wanted for value in found)
 
 

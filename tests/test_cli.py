@@ -291,3 +291,38 @@ def test_the_files_of_a_run_hold_every_claim(affidavit: Run, tmp_path: Path) -> 
     verdicts = json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))["verdicts"]
     assert [one["claim"] for one in verdicts] == list(claims)
     assert (folder / "junit.xml").read_text(encoding="utf-8").count("<testcase ") == len(claims)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--keys", KEY],
+        ["--provider", "chatmaid", "--target", KEY],
+        ["--provider", KEY],
+        ["--provider", "chatmaid", "--recipient", KEY],
+        ["--fault", KEY],
+        [f"--{KEY}"],
+    ],
+)
+def test_a_key_in_the_wrong_place_is_not_repeated(affidavit: Run, arguments: list[str]) -> None:
+    code, said = affidavit("run", *arguments)
+    assert code == ExitCode.USAGE
+    assert KEY not in said
+
+
+@pytest.mark.parametrize(
+    "text", [f'[chatmaid.keys]\n{KEY} = "main"', f'[chatmaid]\n{KEY} = 1\n[chatmaid.keys]\nmain = "sk_test_1"']
+)
+def test_a_key_in_the_wrong_place_of_the_file_is_not_repeated(affidavit: Run, tmp_path: Path, text: str) -> None:
+    code, said = affidavit("run", "--provider", "chatmaid", "--keys", keys_file(tmp_path, text))
+    assert code == ExitCode.USAGE
+    assert KEY not in said
+
+
+def test_a_folder_that_cannot_be_written_ends_with_2(affidavit: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "out" / "chatmaid"
+    (folder / "verdicts.json").mkdir(parents=True)
+    code, said = affidavit("run", "--provider", "chatmaid", "--budget", "3", "--examples", "0", "--out", "out")
+    assert code == ExitCode.USAGE
+    assert "verdicts.json" in said
+    assert "Traceback" not in said

@@ -75,6 +75,15 @@ def test_the_risk_of_a_step_is_read_from_its_template() -> None:
     assert risk_of(operation, "sk_live_1", {"to": "{recipient}"}) == "real-message"
 
 
+@pytest.mark.parametrize("item", [None, [], 1, [{"to": "1"}], {"to": "1"}, {"to": "1", "dry_run": 1}])
+def test_a_bulk_is_simulated_only_when_every_item_says_so(item: object) -> None:
+    operation = CATALOGS["whatsapi"].openapi.operations["sendBulk"]
+    simulated = {"to": "1", "dry_run": True}
+    assert risk_of(operation, "sk_live_1", {"messages": [simulated, simulated]}) == "simulated"
+    assert risk_of(operation, "sk_live_1", {"messages": [simulated, item]}) == "real-message"
+    assert risk_of(operation, "sk_live_1", {"messages": []}) == "real-message"
+
+
 @pytest.mark.parametrize(("budget", "share"), [(22, 0.9), (25, 0.95)])
 def test_a_free_key_proves_what_matters_most_within_one_window(budget: int, share: float, tmp_path: Path) -> None:
     """Of what that key can prove at all, of priority 1; the wait is one window of the clock."""
