@@ -52,6 +52,7 @@ LAYERS = {
     "affidavit.pointer": 1,
     "affidavit.probes": 1,
     "affidavit.profile": 1,
+    "affidavit.ratelimit": 1,
     "affidavit.redaction": 1,
     "affidavit.safety": 1,
     "affidavit.score": 1,
