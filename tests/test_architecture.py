@@ -46,6 +46,7 @@ LAYERS = {
     "affidavit.gate": 1,
     "affidavit.known": 1,
     "affidavit.limiters": 1,
+    "affidavit.load": 1,
     "affidavit.openapi_document": 1,
     "affidavit.pacing": 1,
     "affidavit.plan": 1,
