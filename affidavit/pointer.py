@@ -1,11 +1,14 @@
 """JSON Pointer (RFC 6901) with two additions used throughout the provider files.
 
 `*` stands for every item of an array or member of an object, and `[key=value]` for the first item of an array
-whose member `key` equals `value` (`[key=a|b]` for any of several).
+whose member `key` equals `value` (`[key=a|b]` for any of several); text is compared as it is, any other value as JSON
+writes it. A member whose own name is spelled like one of the two cannot be named.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +16,8 @@ from affidavit.exchange import ABSENT
 
 Located = tuple[str, Any]
 """A concrete pointer and the value there, ABSENT when its parent exists and the value does not."""
+
+_INDEX = re.compile("0|[1-9][0-9]{0,8}")
 
 
 def tokens(pointer: str) -> list[str]:
@@ -96,7 +101,7 @@ def _member(node: Any, token: str, tail: list[str], at: str) -> Iterator[Located
 def _step(node: Any, token: str) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(node, dict):
         return node.get(token, ABSENT)
-    if isinstance(node, list) and token.isdecimal() and int(token) < len(node):
+    if isinstance(node, list) and _INDEX.fullmatch(token) and int(token) < len(node):
         return node[int(token)]
     return ABSENT
 
@@ -114,5 +119,9 @@ def _selected(node: Any, condition: str) -> Iterator[tuple[int, Any]]:  # noqa: 
     accepted = wanted.split("|")
     if isinstance(node, list):
         for index, item in enumerate(node):
-            if isinstance(item, dict) and str(item.get(key)) in accepted:
+            if isinstance(item, dict) and key in item and _spelled(item[key]) in accepted:
                 yield index, item
+
+
+def _spelled(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    return value if isinstance(value, str) else json.dumps(value)
