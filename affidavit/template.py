@@ -1,15 +1,16 @@
 """Fill the templates of `probes.yaml` with the values of one run.
 
 A template is any JSON value. A string that is exactly `{name}` becomes the variable's value with its type; inside
-longer text the variable is inserted as text; `{{` and `}}` are literal braces. A mapping with one key that starts
-with `$` is a form; see `_FORMS`. Nothing here reads a clock or draws randomness: both come in with the `Scope`.
+longer text the variable is inserted as text; `{{` and `}}` are literal braces. A mapping with a key that starts with
+`$` is a form; see `_FORMS`. Nothing here reads a clock or draws randomness: both come in with the `Scope`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -60,8 +61,8 @@ def fill(template: Any, scope: Scope) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(template, str):
         return _text(template, scope)
     if isinstance(template, Mapping):
-        form = next(iter(template)) if template else ""
-        if isinstance(form, str) and form.startswith("$"):
+        form = _form(template)
+        if form is not None:
             return _FORMS[form](template, scope)
         return {key: fill(value, scope) for key, value in template.items()}
     if isinstance(template, list):
@@ -80,14 +81,31 @@ def variables_used(template: Any) -> set[str]:  # noqa: ANN401 - any JSON value
     return set()
 
 
-def forms_used(template: Any) -> set[str]:  # noqa: ANN401 - any JSON value
-    """Names of the `$forms` a template uses."""
+def forms_in(template: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - any JSON value
+    """Every `$form` in a template, at every depth."""
     if isinstance(template, Mapping):
-        own = {key for key in template if isinstance(key, str) and key.startswith("$")}
-        return own.union(*(forms_used(value) for value in template.values()))
-    if isinstance(template, list):
-        return set().union(*map(forms_used, template))
-    return set()
+        if _form(template) is not None:
+            yield template
+        for value in template.values():
+            yield from forms_in(value)
+    elif isinstance(template, list):
+        for item in template:
+            yield from forms_in(item)
+
+
+def problem_with(form: Mapping[str, Any]) -> str:
+    """What is wrong with the keys of a form, or ''."""
+    name = _form(form)
+    if name not in _FORMS:
+        return f"unknown form {name!r}; known are {sorted(_FORMS)}"
+    beside = {"with", "without"} if name == "$like" else set()
+    strange = set(form) - {name} - beside
+    return f"{name!r} stands beside {sorted(strange, key=str)}; only {sorted(beside)} may" if strange else ""
+
+
+def as_text(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """A value inside a text: text as it is, anything else as JSON writes it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def rfc3339(moment: float, offset: str = "Z") -> str:
@@ -101,6 +119,10 @@ def rfc3339(moment: float, offset: str = "Z") -> str:
     return text.replace("+00:00", "Z") if offset == "Z" else text
 
 
+def _form(template: Mapping[Any, Any]) -> str | None:
+    return next((key for key in template if isinstance(key, str) and key.startswith("$")), None)
+
+
 def _text(template: str, scope: Scope) -> Any:  # noqa: ANN401 - any JSON value
     whole = _WHOLE.fullmatch(template)
     if whole:
@@ -109,7 +131,7 @@ def _text(template: str, scope: Scope) -> Any:  # noqa: ANN401 - any JSON value
     def insert(found: re.Match[str]) -> str:
         if found.group(1) is None:
             return found.group(0)[0]
-        return str(_variable(scope, *found.groups()))
+        return as_text(_variable(scope, *found.groups()))
 
     return _VARIABLE.sub(insert, template)
 
@@ -131,7 +153,7 @@ def _variable(scope: Scope, name: str, argument: str | None) -> Any:  # noqa: AN
 
 def _repeat(form: Mapping[str, Any], scope: Scope) -> str:
     argument = form["$repeat"]
-    return str(fill(argument["text"], scope)) * int(argument["times"])
+    return as_text(fill(argument["text"], scope)) * int(argument["times"])
 
 
 def _time(form: Mapping[str, Any], scope: Scope) -> str:
@@ -148,7 +170,7 @@ def _like(form: Mapping[str, Any], scope: Scope) -> Any:  # noqa: ANN401 - any J
 
 
 def _join(form: Mapping[str, Any], scope: Scope) -> str:
-    return "".join(str(fill(part, scope)) for part in form["$join"])
+    return "".join(as_text(fill(part, scope)) for part in form["$join"])
 
 
 def _list(form: Mapping[str, Any], scope: Scope) -> list[Any]:

@@ -23,7 +23,7 @@ from urllib.parse import quote
 from affidavit.exchange import ABSENT, Response
 from affidavit.pointer import first, locate
 from affidavit.probes.script import Call, Control, Probe, Program, Repeat, Wait, Walk
-from affidavit.template import Scope, UnboundError, fill
+from affidavit.template import Scope, UnboundError, as_text, fill
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Routes:
 
 def play(probe: Probe, scope: Scope, routes: Routes) -> Play:
     """The whole conversation of one probe. Saved values land in `scope.variables`."""
-    for step in probe.steps:
+    for at, step in enumerate(probe.steps):
         if isinstance(step, Call):
             yield from _call(f"{probe.id}/{step.id}", step, scope, routes)
         elif isinstance(step, Wait):
@@ -108,7 +108,7 @@ def play(probe: Probe, scope: Scope, routes: Routes) -> Play:
         elif isinstance(step, Control):
             refused = yield from _control(step, scope)
             if refused:
-                yield from _without(probe, step, refused)
+                yield from _without(probe, at, step.action, refused)
                 return
 
 
@@ -122,22 +122,26 @@ def _control(step: Control, scope: Scope) -> Generator[Ask, Any, str]:
     return refused or ""
 
 
-def _without(probe: Probe, control: Control, reason: str) -> Play:
+def _without(probe: Probe, at: int, action: str, reason: str) -> Play:
     """What comes after a control that could not be done would show something else than it is meant to."""
-    yield Skip(f"{probe.id}/{control.action}", reason)
-    for step in probe.steps[probe.steps.index(control) :]:
+    yield Skip(f"{probe.id}/{action}", reason)
+    for step in probe.steps[at:]:
         if isinstance(step, Call):
-            yield Skip(f"{probe.id}/{step.id}", f"needs {control.action}, but {reason}")
+            yield Skip(f"{probe.id}/{step.id}", f"needs {action}, but {reason}")
 
 
 def _call(source: str, call: Call, scope: Scope, routes: Routes) -> Play:
     for name in call.save:
         scope.variables.pop(name, None)
     if call.role != "none" and call.role not in scope.keys:
-        yield Skip(source, f"needs the key role `{call.role}`")
+        yield Skip(source, _needs_role(call.role))
         return
     for row in call.each or ({},):
-        local = scope.binding(**{name: fill(value, scope) for name, value in row.items()})
+        try:
+            local = scope.binding(**{name: fill(value, scope) for name, value in row.items()})
+        except UnboundError as unbound:
+            yield Skip(source, _needs(unbound))
+            return
         if call.walk:
             yield from _walk(source, call, call.walk, local, routes)
         else:
@@ -180,7 +184,13 @@ def _usable(replies: Reply) -> bool:
 
 
 def _needs(unbound: UnboundError) -> str:
+    if unbound.name.startswith("key:"):
+        return _needs_role(unbound.name.removeprefix("key:"))
     return f"needs `{unbound.name}`, which no earlier answer gave"
+
+
+def _needs_role(role: str) -> str:
+    return f"needs the key role `{role}`"
 
 
 def _reached(repeat: Repeat, answer: Response | Refused | None) -> bool:
@@ -225,7 +235,7 @@ def _request(  # noqa: PLR0913 - a step and where it stands
     paced: bool = True,
 ) -> Send:
     method, template = routes.places[call.operation]
-    headers = [(name, str(fill(value, scope))) for name, value in call.headers.items()]
+    headers = [(name, as_text(fill(value, scope))) for name, value in call.headers.items()]
     authorization, role = _authorization(call, scope, routes)
     if authorization is not None:
         headers.insert(0, ("Authorization", authorization))
@@ -236,7 +246,7 @@ def _request(  # noqa: PLR0913 - a step and where it stands
         source=source,
         operation=call.operation,
         method=method,
-        path=str(fill(call.raw_path, scope)) if call.raw_path else _path(template, fill(call.path, scope)),
+        path=as_text(fill(call.raw_path, scope)) if call.raw_path else _path(template, fill(call.path, scope)),
         query=tuple(_pairs(fill(call.query, scope))) + extra,
         headers=tuple(headers),
         body=body,
@@ -249,7 +259,7 @@ def _request(  # noqa: PLR0913 - a step and where it stands
 def _authorization(call: Call, scope: Scope, routes: Routes) -> tuple[str | None, str | None]:
     key = scope.keys.get(call.role)
     if call.authorization is not None:
-        return str(fill(call.authorization, scope.binding(key=key or ""))), None
+        return as_text(fill(call.authorization, scope.binding(key=key or ""))), None
     if call.role == "none" or call.operation in routes.keyless:
         return None, None
     return f"Bearer {key}", call.role
@@ -257,18 +267,18 @@ def _authorization(call: Call, scope: Scope, routes: Routes) -> tuple[str | None
 
 def _body(call: Call, scope: Scope) -> str | None:
     if call.raw_body is not None:
-        return str(fill(call.raw_body, scope))
+        return as_text(fill(call.raw_body, scope))
     return dumps(fill(call.body, scope), ensure_ascii=False) if call.has_body else None
 
 
 def _path(template: str, values: Mapping[str, Any]) -> str:
     for name, value in values.items():
-        template = template.replace("{" + name + "}", quote(str(value), safe=""))
+        template = template.replace("{" + name + "}", quote(as_text(value), safe=""))
     return template
 
 
 def _pairs(query: Mapping[str, Any]) -> list[tuple[str, str]]:
     pairs = []
     for name, value in query.items():
-        pairs += [(name, str(one)) for one in (value if isinstance(value, list) else [value])]
+        pairs += [(name, as_text(one)) for one in (value if isinstance(value, list) else [value])]
     return pairs

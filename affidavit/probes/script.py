@@ -8,19 +8,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from affidavit.template import variables_used
+from affidavit.profile import MAIN
+from affidavit.template import forms_in, problem_with, variables_used
 
 NEEDS = frozenset({"control", "receiver", "virtual-time"})
 BUILT_IN = frozenset({"recipient", "unique", "receiver_url", "value", "index", "key"})
+NOT_TO_BIND = BUILT_IN - {"value"}
+"""What `each` must not bind either: these have a value already."""
+HTTP_STATUSES = range(100, 600)
+ANSWERS = range(200, 600)
+"""What the receiver of webhooks can answer."""
 _PROBE_KEYS = frozenset({"id", "about", "after", "needs", "last", "steps"})
 _CALL_KEYS = frozenset(
     "id call key authorization path raw_path query headers body raw_body expect each save repeat walk together".split()  # noqa: SIM905 - reads as the documented list
 )
 _REPEAT_KEYS = frozenset({"times", "every", "until", "unpaced"})
+_WALK_KEYS = frozenset({"parameter", "pages"})
 
 
 @dataclass(frozen=True)
@@ -76,14 +84,14 @@ class Call:
     @property
     def requests(self) -> int:
         """The most requests this step can cost."""
-        times = self.repeat.times if self.repeat else self.walk.pages if self.walk else self.together
-        return max(1, len(self.each)) * times
+        times = self.repeat.times if self.repeat else self.walk.pages if self.walk else 1
+        return max(1, len(self.each)) * times * self.together
 
     @property
     def least(self) -> int:
         """The fewest requests it costs when it goes as expected: a poll may end with its first answer."""
-        times = (1 if self.repeat.until else self.repeat.times) if self.repeat else 1 if self.walk else self.together
-        return max(1, len(self.each)) * times
+        times = self.repeat.times if self.repeat and not self.repeat.until else 1
+        return max(1, len(self.each)) * times * self.together
 
 
 @dataclass(frozen=True)
@@ -175,17 +183,40 @@ def _step(item: Mapping[str, Any], where: str) -> Step:
     if "call" in item:
         return _call(item, f"{where}, step {item.get('id')!r}")
     if set(item) == {"wait"}:
-        return Wait(float(item["wait"]))
+        return Wait(_seconds(item["wait"], f"{where}, wait"))
     if set(item) == {"control"}:
         _only(item["control"], {"action", "with"}, f"{where}, control")
         return Control(item["control"]["action"], item["control"].get("with", {}))
     if set(item) == {"receiver"}:
-        return Program(tuple(item["receiver"]))
+        return Program(_answers(item["receiver"], f"{where}, receiver"))
     raise ValueError(f"{where}: step {dict(item)!r} has none of call, wait, control, receiver")
+
+
+def _answers(entries: Sequence[Any], where: str) -> tuple[int | str, ...]:
+    for entry in entries:
+        if entry != "silent" and not (type(entry) is int and entry in ANSWERS):
+            raise ValueError(f"{where}: answers {entry!r}; use a status from 200 to 599, or silent")
+    return tuple(entries)
+
+
+def _seconds(value: Any, where: str) -> float:  # noqa: ANN401 - any YAML value
+    seconds = float(value)
+    if not 0 <= seconds < float("inf"):
+        raise ValueError(f"{where}: is {value!r}, expected 0 or more seconds")
+    return seconds
+
+
+def _count(value: Any, where: str) -> int:  # noqa: ANN401 - any YAML value
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{where}: is {value!r}, expected a whole number from 1")
+    return value
 
 
 def _call(item: Mapping[str, Any], where: str) -> Call:
     _only(item, _CALL_KEYS, where)
+    several = [name for name in ("repeat", "walk", "together") if name in item]
+    if "walk" in several and len(several) > 1:
+        raise ValueError(f"{where}: has {several}; a walk goes alone")
     if "expect" not in item:
         raise ValueError(f"{where}: says no `expect`; name the status the documents promise here")
     expect = item["expect"]
@@ -205,16 +236,21 @@ def _call(item: Mapping[str, Any], where: str) -> Call:
         each=_each(item.get("each", {}), where),
         save=item.get("save", {}),
         repeat=_repeat(item["repeat"], where) if "repeat" in item else None,
-        walk=Walk(item["walk"]["parameter"], int(item["walk"]["pages"])) if "walk" in item else None,
-        together=int(item.get("together", 1)),
+        walk=_walk(item["walk"], where) if "walk" in item else None,
+        together=_count(item.get("together", 1), f"{where}, together"),
     )
+
+
+def _walk(item: Mapping[str, Any], where: str) -> Walk:
+    _only(item, _WALK_KEYS, f"{where}, walk")
+    return Walk(item["parameter"], _count(item["pages"], f"{where}, pages"))
 
 
 def _statuses(entries: Sequence[Any], where: str) -> tuple[int, ...]:
     """Statuses as written, a class such as `2xx` standing for all that have a name."""
     found: list[int] = []
     for entry in entries:
-        if isinstance(entry, int):
+        if type(entry) is int and entry in HTTP_STATUSES:
             found.append(entry)
         elif re.fullmatch("[1-5]xx", str(entry)):
             found += [status.value for status in HTTPStatus if status // 100 == int(entry[0])]
@@ -227,18 +263,28 @@ def _each(columns: Mapping[str, Sequence[Any]], where: str) -> tuple[Mapping[str
     lengths = {len(values) for values in columns.values()}
     if len(lengths) > 1:
         raise ValueError(f"{where}: the lists under `each` have different lengths {sorted(lengths)}")
+    if lengths == {0}:
+        raise ValueError(f"{where}: the lists under `each` are empty")
     rows = zip(*columns.values(), strict=True)
     return tuple(dict(zip(columns, row, strict=True)) for row in rows)
 
 
 def _repeat(item: Mapping[str, Any], where: str) -> Repeat:
     _only(item, _REPEAT_KEYS, f"{where}, repeat")
-    until = item.get("until")
-    if until is None:
-        return Repeat(int(item["times"]), float(item.get("every", 0)), None, bool(item.get("unpaced", False)))
-    _only(until, {"at", "in", "status"}, f"{where}, until")
-    stop = Until(until.get("at"), tuple(until.get("in", ())), until.get("status"))
-    return Repeat(int(item["times"]), float(item.get("every", 0)), stop, bool(item.get("unpaced", False)))
+    times = _count(item["times"], f"{where}, times")
+    every = _seconds(item.get("every", 0), f"{where}, every")
+    stop = _until(item["until"], f"{where}, until") if "until" in item else None
+    return Repeat(times, every, stop, bool(item.get("unpaced", False)))
+
+
+def _until(item: Mapping[str, Any], where: str) -> Until:
+    _only(item, {"at", "in", "status"}, where)
+    if set(item) == {"status"}:
+        (status,) = _statuses([item["status"]], where)
+        return Until(status=status)
+    if set(item) != {"at", "in"}:
+        raise ValueError(f"{where}: has {sorted(item)}, expected either a status, or both at and in")
+    return Until(item["at"], tuple(item["in"]))
 
 
 def _check_names(
@@ -248,28 +294,52 @@ def _check_names(
     operations: Sequence[str],
     roles: Sequence[str],
 ) -> None:
+    known = set(BUILT_IN) | _saved_before(probe, probes, ())
+    for step in probe.steps:
+        if isinstance(step, Control):
+            where = f"probe {probe.id!r}, control {step.action!r}"
+            _check_templates([step.arguments], known, roles, where)
+        elif isinstance(step, Call):
+            where = f"probe {probe.id!r}, step {step.id!r}"
+            _check_call(step, operations, roles, where)
+            rows = [value for row in step.each for value in row.values()]
+            _check_templates(rows, known, roles, where)
+            bound = {name for row in step.each for name in row}
+            _check_templates(_templates(step, bodies), known | bound, roles, where)
+            known |= set(step.save)
+
+
+def _check_call(call: Call, operations: Sequence[str], roles: Sequence[str], where: str) -> None:
+    if call.operation not in operations:
+        raise ValueError(f"{where}: calls {call.operation!r}, which openapi.yaml does not have")
+    if call.role not in {*roles, "none"}:
+        raise ValueError(f"{where}: key {call.role!r} is no role of profile.toml")
+    taken = (set(call.save) & BUILT_IN) | ({name for row in call.each for name in row} & NOT_TO_BIND)
+    if taken:
+        raise ValueError(f"{where}: binds {sorted(taken)}, which every template has already; take another name")
+
+
+def _check_templates(templates: Sequence[Any], known: AbstractSet[str], roles: Sequence[str], where: str) -> None:
+    unknown = set().union(*map(variables_used, templates)) - known
+    if unknown:
+        raise ValueError(f"{where}: uses {sorted(unknown)}, which nothing before it saves")
+    for form in forms_in(list(templates)):
+        if problem := problem_with(form):
+            raise ValueError(f"{where}: {problem}")
+        if form.get("$key", MAIN) not in roles:
+            raise ValueError(f"{where}: $key {form['$key']!r} is no role of profile.toml")
+
+
+def _saved_before(probe: Probe, probes: Mapping[str, Probe], later: tuple[str, ...]) -> set[str]:
+    """What the probes before this one save. Raises ValueError when one comes after itself."""
+    saved: set[str] = set()
     for name in probe.after:
         if name not in probes:
             raise ValueError(f"probe {probe.id!r} comes after {name!r}, which is no probe of this file")
-    known = set(BUILT_IN) | _saved_before(probe, probes)
-    for call in probe.calls:
-        where = f"probe {probe.id!r}, step {call.id!r}"
-        if call.operation not in operations:
-            raise ValueError(f"{where}: calls {call.operation!r}, which openapi.yaml does not have")
-        if call.role not in {*roles, "none"}:
-            raise ValueError(f"{where}: key {call.role!r} is no role of profile.toml")
-        unknown = _used(call, bodies) - known - {name for row in call.each for name in row}
-        if unknown:
-            raise ValueError(f"{where}: uses {sorted(unknown)}, which nothing before it saves")
-        known |= set(call.save)
-
-
-def _saved_before(probe: Probe, probes: Mapping[str, Probe]) -> set[str]:
-    saved: set[str] = set()
-    for name in probe.after:
-        earlier = probes[name]
-        saved |= _saved_before(earlier, probes)
-        saved |= {variable for call in earlier.calls for variable in call.save}
+        if name in {*later, probe.id}:
+            raise ValueError(f"probe {name!r} comes after itself: {' after '.join([*later, probe.id, name])}")
+        saved |= _saved_before(probes[name], probes, (*later, probe.id))
+        saved |= {variable for call in probes[name].calls for variable in call.save}
     return saved
 
 
@@ -293,10 +363,9 @@ def whole_body(body: Any, bodies: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a
     return whole_body({**kept, **body.get("with", {})}, bodies)
 
 
-def _used(call: Call, bodies: Mapping[str, Any]) -> set[str]:
+def _templates(call: Call, bodies: Mapping[str, Any]) -> list[Any]:
     body = whole_body(call.body, bodies)
-    parts = (call.path, call.raw_path, call.query, call.headers, body, call.raw_body, call.authorization)
-    return set().union(*(variables_used(part) for part in parts))
+    return [call.path, call.raw_path, call.query, call.headers, body, call.body, call.raw_body, call.authorization]
 
 
 def _only(item: Mapping[str, Any], known: set[str] | frozenset[str], where: str) -> None:
