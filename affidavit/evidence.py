@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from affidavit.exchange import Delivery, Exchange, Response
 
 StatusSpec = int | str | Sequence[int | str]
-"""One status, a class such as `2xx`, `not-5xx`, or a list of these."""
+"""One status, a class such as `2xx`, either with `not-` before it, `any`, or a list of these."""
 
 TOO_MANY = 429
+_STATUS = re.compile("any|(?:not-)?[1-5](?:xx|XX|[0-9][0-9])")
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Evidence:
                 by_operation[exchange.operation].append(Answered(exchange, exchange.response))
         object.__setattr__(self, "_by_source", by_source)
         object.__setattr__(self, "_by_operation", by_operation)
+        object.__setattr__(self, "_by_seq", {exchange.seq: exchange for exchange in self.exchanges})
 
     def asked(self, step: str) -> list[Exchange]:
         """Every exchange of a step, in order, answered or not."""
@@ -65,6 +69,11 @@ class Evidence:
         chosen = by_operation if "*" in names else names
         found = [one for name in chosen for one in by_operation.get(name, []) if fits(status, one.response.status)]
         return sorted(found, key=lambda one: one.seq) if len(list(chosen)) > 1 else found
+
+    def at(self, seqs: Iterable[int]) -> list[Exchange]:
+        """The exchanges with these numbers; a number may be that of a delivery, which is none."""
+        by_seq: Mapping[int, Exchange] = self.__dict__["_by_seq"]
+        return [by_seq[seq] for seq in seqs if seq in by_seq]
 
     def why_missing(self, step: str) -> str:
         """Why a step gave no usable answer, in words."""
@@ -85,17 +94,21 @@ def fits(spec: StatusSpec, status: int) -> bool:
     """Whether a status matches a specification."""
     if isinstance(spec, int):
         return status == spec
-    if isinstance(spec, str):
-        if spec == "any":
-            return True
-        if spec.startswith("not-"):
-            return not fits(spec.removeprefix("not-"), status)
-        return spec.lower().endswith("xx") and spec[0] == str(status)[0]
-    return any(fits(one, status) for one in spec)
+    if not isinstance(spec, str):
+        return any(fits(one, status) for one in spec)
+    if spec.startswith("not-"):
+        return not fits(spec.removeprefix("not-"), status)
+    return spec == "any" or spec.lower() in {str(status), f"{status // 100}xx"}
+
+
+def strange(spec: Any) -> list[Any]:  # noqa: ANN401 - any YAML value
+    """The parts of a status specification that name no status."""
+    parts = spec if isinstance(spec, list) and spec else [spec]
+    return [one for one in parts if isinstance(one, bool) or not _STATUS.fullmatch(str(one))]
 
 
 def spoken(spec: StatusSpec) -> str:
     """A status specification in words."""
     if isinstance(spec, Sequence) and not isinstance(spec, str):
         return " or ".join(spoken(one) for one in spec)
-    return str(spec).replace("not-5xx", "any status but 5xx")
+    return re.sub("^not-", "any status but ", str(spec))

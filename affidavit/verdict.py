@@ -59,7 +59,7 @@ def _judged(catalog: Catalog, row: Row, evidence: Evidence) -> Judgement:
     judgement = check.function(case)
     if judgement.findings or not judgement.judged or check.limits or _wants_429(case):
         return judgement
-    recorded = [evidence.exchanges[seq - 1] for seq in judgement.judged if seq <= len(evidence.exchanges)]
+    recorded = evidence.at(judgement.judged)
     if recorded and all(one.response and one.response.status == TOO_MANY for one in recorded):
         return Judgement(missing="every answer only said to come back later (429)")
     return judgement

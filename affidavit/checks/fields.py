@@ -26,6 +26,7 @@ from affidavit.pointer import first, locate
 from affidavit.redaction import PLACEHOLDER
 
 CLOCK_TOLERANCE_SECONDS = 300
+PRESENCE = frozenset({"null", "not-null", "absent", "present"})
 
 
 def field(case: Case) -> Judgement:

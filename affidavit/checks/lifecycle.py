@@ -14,6 +14,8 @@ from affidavit.checks.case import ABSENT, Answered, Case, equal, judgement, mome
 from affidavit.finding import Finding, Judgement
 from affidavit.pointer import first, locate, values
 
+TIMELINE_RULES = frozenset({"last-is-status", "starts-with", "chronological", "agrees"})
+
 
 def ordered_times(case: Case) -> Judgement:
     """Instants of one answer that happen in a known order do not contradict it."""

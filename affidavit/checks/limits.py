@@ -23,6 +23,7 @@ ROUNDING_SECONDS = 1.0
 LATENCY_SECONDS = 1.0
 FAR_TOO_LONG = 10
 """A wait so many times as long as the one that was enough is no number of seconds."""
+WAIT_RULES = frozenset({"present", "integer", "agrees-with-reset", "sufficient"})
 
 
 def remaining_falls(case: Case) -> Judgement:

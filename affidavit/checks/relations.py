@@ -29,6 +29,8 @@ from affidavit.finding import Finding, Judgement
 from affidavit.pointer import first, values
 
 MINIMUM_TO_COMPARE = 2
+NORMAL = frozenset({"digits", "instant", "text"})
+"""Forms in which two values may be compared."""
 
 
 def same(case: Case) -> Judgement:
@@ -193,7 +195,8 @@ def _normal(case: Case, value: Any) -> Any:  # noqa: ANN401 - any JSON value
     if how == "digits" and isinstance(value, str):
         return re.sub(r"\D", "", value)
     if how == "instant":
-        return moment(value)
+        at = moment(value)
+        return value if at is None else at
     if how == "text":
         return value if value is ABSENT else str(value)
     return value
@@ -244,7 +247,7 @@ def _instant(value: Any) -> float | None:  # noqa: ANN401 - any JSON value, or a
 
 def unless_simulated(case: Case) -> Judgement:
     """A rule for real sends: a simulated one may show that it is kept, but never that it is broken."""
-    function = {"answers": answers, "value": value, "item-count": item_count}[case.param("of")]
+    function = SIMULATED[case.param("of")]
     outer = {"of", "step", "simulated"}
     inner = {name: given for name, given in case.params.items() if name not in outer}
     strict = function(replace(case, params={**inner, "step": case.param("step")}))
@@ -253,3 +256,7 @@ def unless_simulated(case: Case) -> Judgement:
     judged = strict.judged + tuple(seq for seq in simulated.judged if seq not in failed)
     missing = "only a simulated send was made, and what it shows is not documented (G-19)"
     return judgement(judged, strict.findings, missing if simulated.judged else strict.missing)
+
+
+SIMULATED = {"answers": answers, "value": value, "item-count": item_count}
+"""Rules that `unless-simulated` can hold a real send to."""

@@ -5,16 +5,21 @@ A new check is one function and one row here; the ledger then refers to it by na
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from affidavit.checks import answers, fields, lifecycle, limits, lists, relations, webhooks
 from affidavit.checks.case import Case, place
+from affidavit.evidence import strange
 from affidavit.finding import Judgement
 
 PLACES = frozenset({"left", "right", "before", "after", "message", "place", "as"})
 STEPS = frozenset({"step", "other", "first", "again", "simulated"})
+PATTERNS = frozenset({"matches", "pattern"})
+STATES = frozenset({"reaches", "timeline", "delivery_same", "delivery_attempts"})
+"""Functions whose `status` is that of a message, not of an answer."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,8 @@ class Check:
     optional: frozenset[str] = frozenset()
     any_of: frozenset[str] = frozenset()
     """At least one of these must be given."""
+    words: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Parameter -> what it may be, where not everything makes sense."""
 
     @property
     def hears(self) -> bool:
@@ -53,6 +60,18 @@ class Check:
             return f"needs one of {sorted(self.any_of)}"
         for name in PLACES & set(params):
             place(params[name])
+        return next((problem for name, value in params.items() if (problem := self._problem_at(name, value))), "")
+
+    def _problem_at(self, name: str, value: Any) -> str:  # noqa: ANN401 - any YAML value
+        if name in self.words and value not in self.words[name]:
+            return f"has {name} {value!r}; known are {sorted(self.words[name])}"
+        if name == "status" and self.function.__name__ not in STATES and (parts := strange(value)):
+            return f"has status {parts}; use a status, a class such as 2xx, or either with not- before it"
+        if name in PATTERNS:
+            try:
+                re.compile(value)
+            except re.error as problem:
+                return f"has {name} {value!r}, which is no regular expression: {problem}"
         return ""
 
     def steps(self, params: Mapping[str, Any]) -> tuple[str, ...]:
@@ -73,8 +92,15 @@ class Check:
         return tuple(found)
 
 
-def _row(function: Callable[[Case], Judgement], required: str = "", optional: str = "", any_of: str = "") -> Check:
-    return Check(function, frozenset(required.split()), frozenset(optional.split()), frozenset(any_of.split()))
+def _row(
+    function: Callable[[Case], Judgement],
+    required: str = "",
+    optional: str = "",
+    any_of: str = "",
+    words: Mapping[str, Collection[str]] | None = None,
+) -> Check:
+    must, may, some = (frozenset(names.split()) for names in (required, optional, any_of))
+    return Check(function, must, may, some, words or {})
 
 
 CHECKS: Mapping[str, Check] = {
@@ -86,7 +112,7 @@ CHECKS: Mapping[str, Check] = {
     "header": _row(answers.header, "name", "present schema roles status", "operation step"),
     # what stands in a body
     "field": _row(fields.field, "operation status at", "schema required when"),
-    "value": _row(fields.value, "step at", "", "equals in matches schema is"),
+    "value": _row(fields.value, "step at", "", "equals in matches schema is", {"is": fields.PRESENCE}),
     "shape": _row(fields.shape, "operation status"),
     "secret-free": _row(fields.secret_free, "operation", "except status"),
     "issued-key": _row(fields.issued_key, "operation status at pattern"),
@@ -95,22 +121,25 @@ CHECKS: Mapping[str, Check] = {
     "error-time": _row(fields.error_time, "", "operation"),
     "details": _row(fields.details, "step names"),
     # one thing against another
-    "same": _row(relations.same, "left right", "normal"),
-    "differ": _row(relations.differ, "", "normal at", "left right step"),
-    "all-same": _row(relations.all_same, "", "normal at", "places step"),
+    "same": _row(relations.same, "left right", "normal", words={"normal": relations.NORMAL}),
+    "differ": _row(relations.differ, "", "normal at", "left right step", {"normal": relations.NORMAL}),
+    "all-same": _row(relations.all_same, "", "normal at", "places step", {"normal": relations.NORMAL}),
     "grows": _row(relations.grows, "before after", "by at_least"),
     "sums": _row(relations.sums, "operation status total parts"),
     "ratio": _row(relations.ratio, "operation status value of over", "decimals"),
     "replayed": _row(relations.replayed, "first again"),
     "same-moment": _row(relations.same_moment, "left right within"),
     "unless-simulated": _row(
-        relations.unless_simulated, "of step simulated", "status at equals in matches schema is count at_most"
+        relations.unless_simulated,
+        "of step simulated",
+        "status at equals in matches schema is count at_most",
+        words={"of": relations.SIMULATED, "is": fields.PRESENCE},
     ),
     # lists
-    "page": _row(lists.page, "operation rule"),
-    "order": _row(lists.order, "operation at", "direction"),
+    "page": _row(lists.page, "operation rule", words={"rule": lists.PAGE_RULES}),
+    "order": _row(lists.order, "operation at", "direction", words={"direction": ("asc", "desc")}),
     "distinct": _row(lists.distinct, "step", "gaps"),
-    "filtered": _row(lists.filtered, "operation parameter at", "step as normal"),
+    "filtered": _row(lists.filtered, "operation parameter at", "step as normal", words={"normal": ("digits",)}),
     "items": _row(lists.items, "step where", "", "count at_least none at_most"),
     "item-count": _row(lists.item_count, "step", "first", "count at_most"),
     # how a message moves
@@ -118,13 +147,15 @@ CHECKS: Mapping[str, Check] = {
     "times-agree": _row(lifecycle.times_agree, "field"),
     "transitions": _row(lifecycle.transitions, "", "only_from"),
     "reaches": _row(lifecycle.reaches, "step status"),
-    "timeline": _row(lifecycle.timeline, "operation at rule", "status in field except"),
+    "timeline": _row(
+        lifecycle.timeline, "operation at rule", "status in field except", words={"rule": lifecycle.TIMELINE_RULES}
+    ),
     # rate limits
     "remaining-falls": _row(limits.remaining_falls),
     "reset-ahead": _row(limits.reset_ahead),
     "limit-is": _row(limits.limit_is, "role requests"),
     "limited": _row(limits.limited, "step", "requests set_by_control"),
-    "retry-after": _row(limits.retry_after, "rule", "step"),
+    "retry-after": _row(limits.retry_after, "rule", "step", words={"rule": limits.WAIT_RULES}),
     "own-budget": _row(limits.own_budget, "step other"),
     "limit-met": _row(limits.limit_met, "step requests", "at equals"),
     "limit-by-plan": _row(limits.limit_by_plan, "operation at limits"),
