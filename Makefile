@@ -1,7 +1,8 @@
 # The index of what can be done here. `make` alone prints it.
 #
-# Only PYTHON and VENV may come from the environment. What steers a run is read from the command line alone, so that a
-# TARGET or KEYS left over in somebody's shell never points a run at a real API.
+# Of the variables here only PYTHON and VENV may come from the environment, so that a TARGET or KEYS left over in
+# somebody's shell steers no run. A provider's key variable does: with CHATMAID_API_KEY or WHATSAPI_KEY set, a run asks
+# the real API.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c

@@ -13,10 +13,20 @@ import click
 
 from affidavit.client import checked_url
 from affidavit.documents import providers
-from affidavit.errors import AffidavitError, ExitCode, IncompleteError, KeysError, SandboxError, TargetError, UsageError
+from affidavit.errors import (
+    AffidavitError,
+    ExitCode,
+    IncompleteError,
+    KeysError,
+    SandboxError,
+    TargetError,
+    UsageError,
+    unusable,
+)
 from affidavit.finding import VerdictKind
 from affidavit.keys import checked_recipient, chosen
 from affidavit.plan import Planner
+from affidavit.profile import MAIN
 from affidavit.redaction import masked
 from affidavit.report.checks import checks_list
 from affidavit.report.files import write_results
@@ -162,9 +172,10 @@ def plan_command(
 ) -> None:
     """Show what a run would ask, what that decides, and how long it takes. Nothing is sent."""
     for catalog, access in chosen(names, target, keys_file):
-        settings = Settings(target=access.target, keys=access.keys, allowed=access.allowed | frozenset(allow))
+        keys = access.keys or {MAIN: f"{catalog.profile.main_prefix}assumed"}
+        settings = Settings(target=access.target, keys=keys, allowed=access.allowed | frozenset(allow))
         planned = Planner(catalog, means(catalog, settings)).plan(budget)
-        show_plan(catalog, planned, budget, access.target)
+        show_plan(catalog, planned, budget, access.target, known_keys=bool(access.keys))
 
 
 @cli.command("score")
@@ -229,7 +240,6 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except OSError as problem:
-        where = f" {problem.filename}" if problem.filename else ""
         with suppress(OSError):
-            click.echo(masked(f"affidavit: cannot write or read{where}: {problem.strerror or problem}"), err=True)
+            click.echo(masked(f"affidavit: {unusable(problem)}"), err=True)
         sys.exit(ExitCode.USAGE)

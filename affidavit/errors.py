@@ -7,7 +7,7 @@
     │   └── RecordError       a run record cannot be read
     ├── TargetError           the target is not there, or is not an HTTP API           exit 3
     ├── IncompleteError       the run ended before everything planned was asked        exit 3
-    ├── RefusedError          a request was refused for safety                          exit 4
+    ├── RefusedError          what was asked for is not safe                            exit 4
     └── SandboxError          the embedded sandbox itself failed: a fault of this tool  exit 70
 
 A broken claim is a finding, not an error.
@@ -65,7 +65,7 @@ class IncompleteError(AffidavitError):
 
 
 class RefusedError(AffidavitError):
-    """A request was refused for safety and never left."""
+    """What was asked for could reach people or cost money; nothing was sent."""
 
     exit_code = ExitCode.REFUSED
 
@@ -74,3 +74,9 @@ class SandboxError(AffidavitError):
     """The embedded sandbox raised an exception, so what it answered proves nothing."""
 
     exit_code = ExitCode.INTERNAL
+
+
+def unusable(problem: OSError) -> UsageError:
+    """What to tell somebody whose file or folder cannot be used."""
+    where = f" {problem.filename}" if problem.filename else ""
+    return UsageError(f"cannot write or read{where}: {problem.strerror or problem}; --out names another folder")

@@ -22,7 +22,7 @@ from typing import Any
 from affidavit.catalog import Catalog
 from affidavit.client import checked_url
 from affidavit.documents import load_catalog, providers
-from affidavit.errors import KeysError, UsageError
+from affidavit.errors import KeysError, RefusedError, UsageError
 from affidavit.profile import MAIN, Profile
 from affidavit.safety import LONGEST_NUMBER, RISKS, SHORTEST_NUMBER
 
@@ -91,17 +91,17 @@ def read_keys(path: Path, profile: Profile) -> Access:
 
 
 def checked_key(role: str, key: Any, profile: Profile, where: str) -> str:  # noqa: ANN401 - any TOML value
-    """The key, when role and key are fit to be sent. Raises KeysError."""
+    """The key, when role and key are fit to be sent. Raises KeysError, and RefusedError when it could do harm."""
     if role not in profile.roles:
         known = ", ".join(profile.roles)
         raise KeysError(f"{where}: {role!r} is no role of a key; known are {known}")
     if not isinstance(key, str) or not VISIBLE.fullmatch(key):
         raise KeysError(f"{where}: the key of {role!r} is empty or holds blanks or letters no key has; copy it again")
     if role == MAIN and not key.startswith(profile.main_prefix):
-        raise KeysError(
-            f"{where}: the key of {MAIN!r} does not begin with {profile.main_prefix}, so it would send real messages; "
-            "use a test key here"
-        )
+        problem = f"{where}: the key of {MAIN!r} does not begin with {profile.main_prefix}"
+        if profile.key_pattern.fullmatch(key):
+            raise RefusedError(f"refused for safety: {problem}, so it would send real messages; use a test key here")
+        raise KeysError(f"{problem}; use a test key here")
     return key
 
 

@@ -18,7 +18,7 @@ import pytest
 from affidavit.catalog import Catalog, Claim
 from affidavit.client import BudgetSpentError
 from affidavit.documents import providers
-from affidavit.errors import AffidavitError, UsageError
+from affidavit.errors import AffidavitError, UsageError, unusable
 from affidavit.finding import Verdict
 from affidavit.keys import chosen
 from affidavit.openapi_document import Operation
@@ -72,7 +72,10 @@ class Contract:
     @cached_property
     def session(self) -> Session:
         """The session."""
-        return self.stack.enter_context(open_session(self.catalog, self.settings, self.folder))
+        try:
+            return self.stack.enter_context(open_session(self.catalog, self.settings, self.folder))
+        except OSError as problem:
+            raise unusable(problem) from problem
 
     @cached_property
     def planned(self) -> Plan:
@@ -88,7 +91,10 @@ class Contract:
     def result(self) -> Result:
         """The verdicts of a whole run: what no item has asked is asked now, and nothing after."""
         result = self.session.play()
-        write_results(self.folder, self.catalog, result, self.replay)
+        try:
+            write_results(self.folder, self.catalog, result, self.replay)
+        except OSError as problem:
+            raise unusable(problem) from problem
         return result
 
     def broken_by(self, source: str) -> str:

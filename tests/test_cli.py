@@ -92,7 +92,7 @@ def keys_file(folder: Path, text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ('[chatmaid.keys]\nmain = "sk_live_1"', "sk_test_"),
+        ('[chatmaid.keys]\nmain = "secret"', "sk_test_"),
         ('[chatmaid.keys]\nmian = "sk_test_1"', "'mian'"),
         ('[chatmaid.keys]\nmain = ""', "'main'"),
         ('[chatmaid.keys]\nmain = "sk_test_1\\u000a"', "'main'"),
@@ -192,6 +192,49 @@ def test_a_run_against_a_server_with_a_keys_file(affidavit: Run, tmp_path: Path)
     assert manifest["command"] == list(arguments)
     assert set(manifest["documents"]) == {"openapi.yaml", "claims.yaml", "probes.yaml", "profile.toml"}
     assert end["complete"] is True
+
+
+def test_a_live_key_where_a_test_key_belongs_is_refused_for_safety(affidavit: Run, tmp_path: Path) -> None:
+    path = keys_file(tmp_path, '[chatmaid.keys]\nmain = "sk_live_0123456789"')
+    for command in ("run", "plan"):
+        code, said = affidavit(command, "--provider", "chatmaid", "--keys", path)
+        assert code == ExitCode.REFUSED
+        assert "refused for safety" in said
+        assert "would send real messages; use a test key here" in said
+    assert not (tmp_path / "reports").exists()
+
+
+def test_a_folder_that_cannot_be_made_ends_with_2(affidavit: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", "utf-8")
+    code, said = affidavit("run", "--provider", "chatmaid", "--budget", "1", "--out", "file/out")
+    assert code == ExitCode.USAGE
+    assert said.count("\n") == 1
+    assert "file/out" in said
+    assert "--out names another folder" in said
+
+
+def test_a_plan_without_a_key_says_whose_it_is(affidavit: Run) -> None:
+    code, said = affidavit("plan", "--provider", "chatmaid", "--budget", "9")
+    assert code == ExitCode.KEPT
+    assert "No key was given, so this plans a run on the embedded sandbox" in said
+    assert "key role" not in said
+
+
+@pytest.mark.parametrize("provider", ["chatmaid", "whatsapi"])
+def test_a_plan_for_a_target_without_a_key_assumes_a_main_key(affidavit: Run, provider: str) -> None:
+    code, said = affidavit("plan", "--provider", provider, "--target", "http://127.0.0.1:1")
+    assert code == ExitCode.KEPT
+    assert "No key was given, so this assumes a key of the role main." in said
+    assert "need another key: " in said
+    assert "main (" not in said
+    assert int(said.split(" requests decide ")[1].split()[0]) > 50
+
+
+def test_a_plan_with_a_key_assumes_nothing(affidavit: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHATMAID_API_KEY", KEY)
+    _, said = affidavit("plan", "--provider", "chatmaid")
+    assert said.startswith("\nChatmaid, https://developers-api.chatmaid.net\n")
+    assert "No key was given" not in said
 
 
 def test_a_plan_costs_nothing_and_stays_within_its_budget(affidavit: Run) -> None:

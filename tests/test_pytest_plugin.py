@@ -158,6 +158,21 @@ def test_a_target_that_is_not_there_ends_the_items(contract: Contract, monkeypat
     assert result.parseoutcomes().get("passed", 0) < 5
 
 
+def test_a_folder_that_cannot_be_made_ends_the_items_with_one_line(contract: Contract, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", "utf-8")
+    result = contract("--out", tmp_path / "file" / "out", "--budget", "3")
+    assert result.ret == ExitCode.USAGE
+    result.stdout.fnmatch_lines(["*affidavit: cannot write or read *file/out*--out names another folder*"])
+    assert items(result, "FAILED") == []
+
+
+def test_results_that_cannot_be_written_end_the_items_with_one_line(contract: Contract, tmp_path: Path) -> None:
+    (tmp_path / "chatmaid" / "verdicts.json").mkdir(parents=True)
+    result = contract("--out", tmp_path, "--budget", "3", "-k", "test_claim")
+    assert result.ret == ExitCode.USAGE
+    result.stdout.fnmatch_lines(["*affidavit: cannot write or read *verdicts.json*"])
+
+
 def test_a_bug_of_the_sandbox_is_no_finding_and_ends_the_items(contract: Contract) -> None:
     class Broken(Around):
         def step(self, request: Request, now: float) -> Response:

@@ -101,18 +101,29 @@ def timeline(case: Case) -> Judgement:
     rule = case.param("rule")
     judged: list[Answered] = []
     findings: list[Finding] = []
+    seen = False
     for one in case.evidence.of(case.param("operation"), "2xx"):
         for owner in _owners(one, case.param("at").rpartition("/")[0]):
             entries = first(owner, "/" + case.param("at").rpartition("/")[2])
             if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
                 continue
+            seen = True
             answer = _timeline_break(case, rule, owner, entries)
             if answer is None:
                 continue
             judged.append(one)
             if answer:
                 findings.append(case.finding(answer[0], answer[1], one, case.param("at")))
-    return judgement(judged, findings, "no answer held a timeline")
+    return judgement(judged, findings, _nothing_told(case) if seen else "no answer held a timeline")
+
+
+def _nothing_told(case: Case) -> str:
+    """Why the timelines that were seen could not show this."""
+    if case.param("rule") == "agrees":
+        return f"no answer told both in its timeline and at {case.param('field')} when it was {case.param('status')}"
+    if case.param("rule") == "chronological":
+        return "no timeline held two moments"
+    return f"every message with a timeline was {' or '.join(case.param('except', ()))}"
 
 
 def _timeline_break(case: Case, rule: str, owner: Any, entries: list[Any]) -> tuple[str, str] | tuple[()] | None:  # noqa: ANN401 - JSON
@@ -128,6 +139,8 @@ def _timeline_break(case: Case, rule: str, owner: Any, entries: list[Any]) -> tu
         return () if states[0] in accepted else (f"the first entry to be {' or '.join(accepted)}", shown(states[0]))
     if rule == "chronological":
         moments = [at for at in (moment(entry.get("at")) for entry in entries) if at is not None]
+        if len(moments) < 2:
+            return None
         return () if moments == sorted(moments) else ("entries in order of time", shown([e.get("at") for e in entries]))
     return _agreement(case, owner, entries)
 

@@ -21,7 +21,15 @@ from affidavit.verdict import Result
 MOST_IN_FULL = 10
 """Ways of being broken that are shown with their proof; claims broken in another way have a line each."""
 MOST_DIFFERENT = 5
-NARROWEST, WIDEST = 60, 120
+NARROWEST, WIDEST = 40, 120
+FEW_BLANKS = 4
+
+
+SANDBOX_PLAN = (
+    "No key was given, so this plans a run on the embedded sandbox, which has a key for every role. "
+    "For a real target name it with --target, or your keys with --keys."
+)
+ASSUMED = "No key was given, so this assumes a key of the role main. Name your keys with --keys."
 
 
 def show_summary(catalog: Catalog, result: Result, replay: Replay, folder: Path, seconds: float) -> None:
@@ -33,16 +41,19 @@ def show_summary(catalog: Catalog, result: Result, replay: Replay, folder: Path,
     _show_different(catalog, by_kind[VerdictKind.OBSERVED])
     _show_groups(grouped(catalog, {one.claim: one.reason for one in by_kind[VerdictKind.UNDECIDED]}))
     if result.stopped:
-        click.secho(f"  incomplete: {_safe(result.stopped)}", fg="yellow")
+        click.secho(_wrapped(f"incomplete: {_safe(result.stopped)}", "  "), fg="yellow")
     counts = ", ".join(f"{len(some)} {kind.value}" for kind, some in by_kind.items())
-    click.secho(f"  {len(result.verdicts)} claims: {counts}", fg="red" if broken else "green", bold=True)
+    summary = _wrapped(f"{len(result.verdicts)} claims: {counts}", "  ")
+    click.secho(summary, fg="red" if broken else "green", bold=True)
     click.echo(f"  {result.sent} requests, {seconds:.1f} s; files: {folder}/run.ndjson, verdicts.json, junit.xml")
 
 
-def show_plan(catalog: Catalog, planned: Plan, budget: int | None, target: str | None) -> None:
+def show_plan(catalog: Catalog, planned: Plan, budget: int | None, target: str | None, *, known_keys: bool) -> None:
     """What a run would ask, in order, and what it would come to."""
     within = f", budget {budget}" if budget else ""
     click.secho(f"\n{catalog.profile.title}, {target or EMBEDDED}{within}", bold=True)
+    if not known_keys:
+        click.echo(_wrapped(ASSUMED if target else SANDBOX_PLAN, "  "))
     click.echo("  requests   sum  probe")
     asked = 0
     for probe in planned.probes:
@@ -50,12 +61,13 @@ def show_plan(catalog: Catalog, planned: Plan, budget: int | None, target: str |
         _show_cut(f"  {planned.costs[probe.id]:>8} {asked:>5}  {probe.id:<22} {probe.about}")
     _show_groups(grouped(catalog, planned.undecided))
     total = len(catalog.claims)
-    click.secho(f"  up to {planned.requests} requests decide {len(planned.decided)} of {total} claims", bold=True)
+    summary = f"up to {planned.requests} requests decide {len(planned.decided)} of {total} claims"
+    click.secho(_wrapped(summary, "  "), bold=True)
     limit = catalog.profile.rate_limit
     if target and limit.requests:
         seconds = planned.seconds(limit.requests, limit.window_seconds)
         pace = f"{limit.requests} requests per {limit.window_seconds:.0f} s and key"
-        click.echo(f"  about {_lasting(seconds)} of waiting at {pace}")
+        click.echo(_wrapped(f"about {_lasting(seconds)} of waiting at {pace}", "  "))
 
 
 def show_score(result: Score, seconds: float) -> None:
@@ -117,8 +129,8 @@ def _show_all_broken(catalog: Catalog, result: Result, broken: list[Verdict], re
 
 def _show_proof(result: Result, verdict: Verdict, replay: Replay) -> None:
     shown = _clearest(result, verdict)
-    click.echo(f"    expected  {_safe(shown.expected)}")
-    click.echo(f"    got       {_safe(shown.got)}")
+    click.echo(_wrapped(_safe(shown.expected), "    expected  "))
+    click.echo(_wrapped(_safe(shown.got), "    got       "))
     proof = proof_of(result.evidence.exchanges, shown)
     if proof:
         click.echo(f"    {_printable(replay.curl(proof))}")
@@ -160,19 +172,27 @@ def _show_groups(groups: list[Group]) -> None:
     for group in groups:
         click.echo(_wrapped(_safe(group.text), f"  undecided {group.count:>3}  "))
         if group.do:
-            click.echo(f"{'':<17}-> {group.do}")
+            click.echo(_wrapped(group.do, " " * min(17, _indent(17)) + "-> "))
 
 
 def _wrapped(text: str, head: str) -> str:
-    """The text behind its head, in lines as wide as the terminal, all after the first indented like the first."""
+    """The text behind its head, in lines as wide as the terminal, all after the first indented like the first.
+
+    Only what a reader copies, a command or a path, stays whole.
+    """
     return textwrap.fill(
         text,
         _width(),
         initial_indent=head,
-        subsequent_indent=" " * len(head),
+        subsequent_indent=" " * _indent(len(head)),
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _indent(wanted: int) -> int:
+    """So many blanks, or few where they would take too much of the terminal."""
+    return wanted if wanted <= _width() // 3 else FEW_BLANKS
 
 
 def _show_cut(line: str) -> None:
