@@ -34,7 +34,7 @@ ASSUMED = "No key was given, so this assumes a key of the role main. Name your k
 
 def show_summary(catalog: Catalog, result: Result, replay: Replay, folder: Path, seconds: float) -> None:
     """Every broken claim with its proof, why others are undecided, and last the counts."""
-    click.secho(f"\n{catalog.profile.title}, {replay.where}", bold=True)
+    _show_title(f"{catalog.profile.title}, {replay.where}")
     by_kind = {kind: [one for one in result.verdicts if one.kind is kind] for kind in VerdictKind}
     broken = sorted(by_kind[VerdictKind.BROKEN], key=lambda one: catalog.claims[one.claim].priority)
     _show_all_broken(catalog, result, broken, replay)
@@ -51,7 +51,7 @@ def show_summary(catalog: Catalog, result: Result, replay: Replay, folder: Path,
 def show_plan(catalog: Catalog, planned: Plan, budget: int | None, target: str | None, *, known_keys: bool) -> None:
     """What a run would ask, in order, and what it would come to."""
     within = f", budget {budget}" if budget else ""
-    click.secho(f"\n{catalog.profile.title}, {target or EMBEDDED}{within}", bold=True)
+    _show_title(f"{catalog.profile.title}, {target or EMBEDDED}{within}")
     if not known_keys:
         click.echo(_wrapped(ASSUMED if target else SANDBOX_PLAN, "  "))
     click.echo("  requests   sum  probe")
@@ -173,6 +173,11 @@ def _show_groups(groups: list[Group]) -> None:
         click.echo(_wrapped(_safe(group.text), f"  undecided {group.count:>3}  "))
         if group.do:
             click.echo(_wrapped(group.do, " " * min(17, _indent(17)) + "-> "))
+
+
+def _show_title(text: str) -> None:
+    click.echo()
+    click.secho(_wrapped(text, ""), bold=True)
 
 
 def _wrapped(text: str, head: str) -> str:
