@@ -8,7 +8,6 @@ Whoever asks (a probe, a property test, the prober) gets the raw answer back; th
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
@@ -20,18 +19,17 @@ import httpx
 
 from affidavit.clock import Clock
 from affidavit.errors import IncompleteError, UsageError
+from affidavit.evidence import TOO_MANY
 from affidavit.exchange import Exchange, Request, Response
 from affidavit.openapi_document import OpenApiDocument
-from affidavit.pointer import first
+from affidavit.pacing import LONGEST_WAIT_SECONDS, announced, wait_after_refusal, wait_for_reset
 from affidavit.probes.flow import Refused, Send
 from affidavit.profile import RateLimit
 from affidavit.recorder import Recorder
 from affidavit.redaction import Redactor
 from affidavit.safety import Policy, refusal
 
-TOO_MANY = 429
 MOST_WAITS = 2
-LONGEST_WAIT_SECONDS = 900.0
 BODY_CAP = 1_000_000
 TIMEOUT_SECONDS = 30.0
 USER_AGENT = "affidavit"
@@ -213,37 +211,17 @@ class Client:
             self.recorder.exchange(exchange)
 
     def _learn(self, send: Send, answer: Response) -> None:
-        """Remember when the key may ask again, from Retry-After, its body form, or a spent Remaining."""
-        if self.limit.remaining_header and answer.header(self.limit.remaining_header) is not None:
+        """Remember when the key may ask again, and what its limit is."""
+        remaining = self.limit.remaining_header
+        if remaining and answer.header(remaining) is not None:
             self._told.add(send.role)
-        announced = answer.header(self.limit.limit_header or "") or ""
-        if send.role and re.fullmatch("[0-9]{1,9}", announced):
-            self.limits[send.role] = int(announced)
-        if answer.status == TOO_MANY:
-            self._resume[send.role] = self.clock.now() + self._wait(answer)
-        elif self.limit.remaining_header and answer.header(self.limit.remaining_header) == "0":
-            reset = answer.header(self.limit.reset_header or "") or ""
-            now = self._server_now(answer)
-            if reset.isdecimal() and now is not None:
-                ahead = min(max(0.0, float(reset) - now), self.limit.window_seconds)
-                self._resume[send.role] = self.clock.now() + ahead
-
-    def _wait(self, answer: Response) -> float:
-        header = answer.header("Retry-After")
-        if header is not None and header.strip().isdecimal():
-            return min(float(header), LONGEST_WAIT_SECONDS)
-        body = first(answer.json, self.limit.retry_after_body or "/retryAfter")
-        if isinstance(body, int | float) and not isinstance(body, bool) and body >= 0:
-            return min(float(body), LONGEST_WAIT_SECONDS)
-        return self.limit.window_seconds
-
-    def _server_now(self, answer: Response) -> float | None:
-        from email.utils import parsedate_to_datetime  # noqa: PLC0415 - used here alone
-
-        try:
-            return parsedate_to_datetime(answer.header("Date") or "").timestamp()
-        except (ValueError, TypeError):
-            return None
+        limit = announced(answer, self.limit.limit_header)
+        if send.role and limit is not None:
+            self.limits[send.role] = limit
+        read = wait_after_refusal if answer.status == TOO_MANY else wait_for_reset
+        wait = read(answer, self.limit)
+        if wait is not None:
+            self._resume[send.role] = self.clock.now() + wait
 
 
 def _bytes(body: str | None) -> bytes | None:

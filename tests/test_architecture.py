@@ -33,6 +33,7 @@ LAYERS = {
     "affidavit.clock": 2,
     "affidavit.documents": 2,
     "affidavit.keys": 2,
+    "affidavit.load.wire": 2,
     "affidavit.receiver": 2,
     "affidavit.recorder": 2,
     "affidavit.report": 2,

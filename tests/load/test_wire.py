@@ -1,0 +1,211 @@
+"""The pool against a server that says exactly what a test wants, byte for byte."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+
+import gevent
+import pytest
+from gevent.event import Event
+
+from affidavit.errors import TargetError
+from affidavit.load.wire import BODY_CAP, Answer, Pool, resolve
+
+REQUEST = b"GET /x HTTP/1.1\r\nHost: here\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+CLOSE = b""
+"""Instead of an answer: hang up."""
+SILENCE = None
+
+
+class Server:
+    """Answers each request of each connection with the next script entry: pieces sent one after another."""
+
+    def __init__(self, script: Sequence[Sequence[bytes] | None]) -> None:
+        self.script = list(script)
+        self.connections = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.open: list[socket.socket] = []
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def serve(self) -> None:
+        """Take one connection after another."""
+        while self.script:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self.open.append(connection)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.talk(connection)
+
+    def talk(self, connection: socket.socket) -> None:
+        """Answer what comes on one connection."""
+        while self.script:
+            try:
+                if not connection.recv(65_536):
+                    return
+            except OSError:
+                return
+            pieces = self.script.pop(0)
+            if pieces is None:
+                return
+            for piece in pieces:
+                if piece == CLOSE:
+                    connection.close()
+                    return
+                connection.sendall(piece)
+
+    def stop(self) -> None:
+        """Hang up."""
+        self.listener.close()
+        for connection in self.open:
+            connection.close()
+
+
+@contextmanager
+def serving(*script: Sequence[bytes] | None, timeout: float = 10) -> Iterator[tuple[Server, Pool]]:
+    server = Server(script)
+    pool = Pool(resolve(server.url), time.perf_counter, timeout=timeout)
+    try:
+        yield server, pool
+    finally:
+        pool.close()
+        server.stop()
+
+
+def ask(pool: Pool, request: bytes = REQUEST) -> Answer:
+    answers: list[Answer] = []
+    done = Event()
+
+    def take(answer: Answer) -> None:
+        answers.append(answer)
+        done.set()
+
+    gevent.get_hub().loop.run_callback(pool.send, request, take)
+    assert done.wait(10)
+    [answer] = answers
+    return answer
+
+
+def test_a_connection_is_kept_for_the_next_request() -> None:
+    with serving([OK], [OK], [OK]) as (server, pool):
+        answers = [ask(pool) for _ in range(3)]
+        assert [(one.status, one.body, one.problem) for one in answers] == [(200, b"ok", "")] * 3
+        assert server.connections == 1
+        assert all(one.started <= one.finished for one in answers)
+        assert all(before.finished <= after.started for before, after in pairwise(answers))
+        assert pool.in_flight == 0
+
+
+def test_a_connection_that_the_server_closes_is_not_used_again() -> None:
+    closing = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
+    with serving([closing], [OK]) as (server, pool):
+        assert [ask(pool).status for _ in range(2)] == [200, 200]
+        assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [OK[:9], OK[9:30], OK[30:]],
+        [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n", b"1\r\nk\r\n0\r\n\r\n"],
+        [b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK],
+    ],
+)
+def test_an_answer_may_come_in_pieces(pieces: list[bytes]) -> None:
+    with serving(pieces, [OK]) as (_, pool):
+        answer = ask(pool)
+        assert (answer.status, answer.body) == (200, b"ok")
+        assert answer.header(b"link") is None
+        assert ask(pool).status == 200
+
+
+def test_a_header_is_found_in_any_case() -> None:
+    with serving([b"HTTP/1.1 429 No\r\nRETRY-after: 7\r\nContent-Length: 0\r\n\r\n"]) as (_, pool):
+        assert ask(pool).header(b"retry-after") == b"7"
+
+
+def test_a_redirect_is_an_answer_like_any_other() -> None:
+    with serving([b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"]) as (_, pool):
+        assert ask(pool).status == 302
+
+
+@pytest.mark.parametrize(
+    ("pieces", "problem"),
+    [
+        ([CLOSE], "the connection was closed before an answer"),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", CLOSE], "the connection was closed before an answer"),
+        ([b"SSH-2.0-whatever\r\n"], "the answer is no HTTP/1.1"),
+    ],
+)
+def test_what_is_no_answer_is_said_in_words_and_the_next_request_gets_a_new_connection(
+    pieces: list[bytes], problem: str
+) -> None:
+    with serving(pieces, [OK]) as (_, pool):
+        answer = ask(pool)
+        assert (answer.status, answer.problem, answer.timeout) == (0, problem, False)
+        server_may_go_on = ask(pool) if pieces[-1] == CLOSE else None
+        assert server_may_go_on is None or server_may_go_on.status == 200
+        assert pool.in_flight == 0
+
+
+def test_silence_ends_with_the_timeout() -> None:
+    with serving(SILENCE, timeout=0.3) as (_, pool):
+        answer = ask(pool)
+        assert (answer.status, answer.problem, answer.timeout) == (0, "no whole answer within 0.3 s", True)
+
+
+def test_nobody_there_is_said() -> None:
+    with serving() as (server, pool):
+        server.stop()
+        assert "ConnectionRefusedError" in ask(pool).problem
+
+
+def test_a_name_that_nobody_has_is_an_error_at_once() -> None:
+    with pytest.raises(TargetError, match="cannot be found"):
+        resolve("http://nobody.invalid")
+
+
+def test_a_body_is_cut_and_the_connection_stays_in_step() -> None:
+    length = 3 * BODY_CAP
+    big = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length + b"a" * length
+    with serving([big], [OK]) as (_, pool):
+        assert BODY_CAP <= len(ask(pool).body) < length
+        assert ask(pool).body == b"ok"
+
+
+def test_a_request_larger_than_the_socket_takes_at_once_goes_out_whole() -> None:
+    # The server answers after the first piece it reads; what matters is that the rest is not lost in between.
+    big = b"POST /x HTTP/1.1\r\nHost: here\r\nContent-Length: 8000000\r\n\r\n" + b"a" * 8_000_000
+    received = bytearray()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            while len(received) < len(big):
+                received.extend(connection.recv(1_000_000))
+            connection.sendall(OK)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    pool = Pool(resolve(f"http://127.0.0.1:{listener.getsockname()[1]}"), time.perf_counter, timeout=10)
+    try:
+        assert ask(pool, big).status == 200
+        assert bytes(received) == big
+    finally:
+        pool.close()
+        listener.close()
