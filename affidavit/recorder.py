@@ -35,6 +35,10 @@ class Recorder:
         """A step that was not asked."""
         self._write({"kind": "skip", "source": source, "reason": reason})
 
+    def result(self, kind: str, data: dict[str, Any]) -> None:
+        """What a run came to that is not a fold over exchanges: a line of this kind."""
+        self._write({"kind": kind, **data})
+
     def end(self, *, complete: bool, reason: str = "") -> None:
         """The end marker; only the first one counts."""
         if self._file.closed:

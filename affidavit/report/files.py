@@ -40,15 +40,15 @@ def write_junit(path: Path, catalog: Catalog, verdicts: list[Verdict]) -> None:
         suite.set(name, str(sum(one.kind is kind for one in verdicts)))
     for one in verdicts:
         claim = catalog.claims[one.claim]
-        name = _clean(f"{claim.id} {claim.says}")
+        name = xml_text(f"{claim.id} {claim.says}")
         case = ET.SubElement(suite, "testcase", classname=f"{catalog.provider}.{claim.family}", name=name)
         if one.kind is VerdictKind.BROKEN:
             text = "\n".join(f"expected {f.expected}, got {f.got}" for f in one.findings)
-            ET.SubElement(case, "failure", message=_clean(f"{claim.place}")).text = _clean(text)
+            ET.SubElement(case, "failure", message=xml_text(f"{claim.place}")).text = xml_text(text)
         elif one.kind is VerdictKind.UNDECIDED:
-            ET.SubElement(case, "skipped", message=_clean(one.reason))
+            ET.SubElement(case, "skipped", message=xml_text(one.reason))
         elif one.kind is VerdictKind.OBSERVED:
-            ET.SubElement(case, "system-out").text = _clean(f"observed: {one.reason}")
+            ET.SubElement(case, "system-out").text = xml_text(f"observed: {one.reason}")
     ET.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
 
 
@@ -71,5 +71,6 @@ def write_body(exchange: Exchange, replay: Replay) -> None:
         path.write_text(exchange.request.body or "", encoding="utf-8", newline="")
 
 
-def _clean(text: str) -> str:
+def xml_text(text: str) -> str:
+    """Text without the characters that XML cannot hold."""
     return _NOT_XML.sub("\ufffd", text)
