@@ -1,17 +1,30 @@
-"""Write a run as `run.ndjson`, one line per event, flushed; and read it back."""
+"""Write a run as `run.ndjson`, one line per event, flushed; and read it back, one line at a time."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
 from affidavit.errors import RecordError
 from affidavit.exchange import Delivery, Exchange, Request, Response
+from affidavit.recorded import Line, Recorded, fold
 
 VERSION = 1
+RECORD = "run.ndjson"
+_FIELDS: Mapping[str, Mapping[str, type]] = {
+    "skip": {"source": str, "reason": str},
+    "end": {"complete": bool, "reason": str},
+}
+_EXCHANGE: Mapping[str, type | tuple[type, ...]] = {
+    "seq": int,
+    "provider": str,
+    "source": str,
+    "at": (int, float),
+    "elapsed": (int, float),
+}
 
 
 class Recorder:
@@ -20,6 +33,8 @@ class Recorder:
     def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
         """Create the file and write the manifest."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        self.skipped: dict[str, str] = {}
+        """Step -> why it was not asked, as whoever reads the record will have it."""
         self._file: IO[str] = path.open("w", encoding="utf-8")
         self._write({"kind": "manifest", "version": VERSION, **manifest})
 
@@ -32,10 +47,11 @@ class Recorder:
         self._write({"kind": "delivery", **asdict(delivery)})
 
     def skip(self, source: str, reason: str) -> None:
-        """A step that was not asked."""
+        """A step that was not asked; a later reason replaces an earlier one."""
+        self.skipped[source] = reason
         self._write({"kind": "skip", "source": source, "reason": reason})
 
-    def result(self, kind: str, data: dict[str, Any]) -> None:
+    def result(self, kind: str, data: Mapping[str, Any]) -> None:
         """What a run came to that is not a fold over exchanges: a line of this kind."""
         self._write({"kind": kind, **data})
 
@@ -51,32 +67,77 @@ class Recorder:
         self._file.flush()
 
 
-def read_record(path: Path) -> Iterator[dict[str, Any] | Exchange | Delivery]:
-    """Every line of a record, exchanges and deliveries typed. Raises RecordError naming the line."""
+def read_run(path: Path) -> Recorded:
+    """A whole record, put together. Raises RecordError naming the line."""
+    return fold(read_record(path))
+
+
+def read_record(path: Path) -> Iterator[Line]:
+    """Every line of a record. Raises RecordError naming the line.
+
+    A record that has no end marker is that of an interrupted run, and no error.
+    """
+    read = _Reader()
+    number = 1
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):  # noqa: B007 - the number is for the message
+                yield read(line)
     except OSError as problem:
-        raise RecordError(f"{path} cannot be read: {problem.strerror}; name a run.ndjson") from problem
-    for number, line in enumerate(lines, 1):
-        try:
-            yield _row(json.loads(line))
-        except (ValueError, TypeError, KeyError) as problem:
-            raise RecordError(f"{path}:{number} is no line of a run record: {problem}") from problem
+        raise RecordError(f"{path} cannot be read: {problem.strerror}; name a {RECORD}") from problem
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
+        raise RecordError(f"{path}:{number} is no line of a run record: {problem}") from problem
+    if not read.begun:
+        raise RecordError(f"{path}:1 is no line of a run record: the file is empty")
 
 
-def _row(row: dict[str, Any]) -> dict[str, Any] | Exchange | Delivery:
-    kind = row.pop("kind")
-    if kind not in {"exchange", "delivery"}:
-        return {"kind": kind, **row}
-    row["request"] = Request(**_tuples(row["request"]))
-    if kind == "delivery":
-        return Delivery(**row)
-    row["response"] = Response(**_tuples(row["response"])) if row["response"] else None
-    return Exchange(**row)
+class _Reader:
+    """Types the lines, holds them to their order, and keeps equal headers once: they are most of a record."""
+
+    def __init__(self) -> None:
+        self.begun = self._ended = False
+        self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def __call__(self, line: bytes) -> Line:
+        """One line. Raises ValueError, TypeError, KeyError, AttributeError or RecursionError."""
+        if not line.endswith(b"\n"):
+            raise ValueError("it is cut off; without this line, the rest can be read")
+        row = json.loads(line)
+        kind = row.pop("kind")
+        if not self.begun:
+            _check_manifest(kind, row)
+        elif kind == "manifest" or self._ended:
+            raise ValueError(f"there is {kind!r} where another record begins; give each its own file")
+        self.begun, self._ended = True, kind == "end"
+        return self._typed(kind, row)
+
+    def _typed(self, kind: str, row: dict[str, Any]) -> Line:
+        if kind not in {"exchange", "delivery"}:
+            _check(row, _FIELDS.get(kind, {}))
+            return {"kind": kind, **row}
+        row["request"] = Request(**self._tuples(row["request"]))
+        if kind == "delivery":
+            return Delivery(**row)
+        row["response"] = Response(**self._tuples(row["response"])) if row["response"] else None
+        _check(row, _EXCHANGE)
+        return Exchange(**row)
+
+    def _tuples(self, part: dict[str, Any]) -> dict[str, Any]:
+        for name in ("headers", "query"):
+            if name in part:
+                part[name] = tuple(self._pairs.setdefault(one, one) for one in map(tuple, part[name]))
+        return part
 
 
-def _tuples(part: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: tuple(tuple(pair) for pair in value) if name in {"headers", "query"} else value
-        for name, value in part.items()
-    }
+def _check_manifest(kind: str, row: dict[str, Any]) -> None:
+    if kind != "manifest":
+        raise ValueError(f"it is {kind!r}, and the first line is the manifest; name a {RECORD}")
+    if row["version"] > VERSION:
+        raise ValueError(f"it is of version {row['version']}, and this Affidavit reads {VERSION}; use a newer one")
+    _check(row, {"provider": str, "target": str})
+
+
+def _check(row: Mapping[str, Any], fields: Mapping[str, type | tuple[type, ...]]) -> None:
+    for name, kind in fields.items():
+        if not isinstance(row[name], kind):
+            raise TypeError(f"{name} is {row[name]!r:.80}, which is of another type")

@@ -35,7 +35,8 @@ from affidavit.probes.flow import Answerer, Pause, Reply, Routes, Send, Skip, St
 from affidavit.probes.script import Probe
 from affidavit.profile import MAIN
 from affidavit.receiver import Receiver
-from affidavit.recorder import Recorder
+from affidavit.recorded import EMBEDDED_TARGET
+from affidavit.recorder import RECORD, Recorder
 from affidavit.redaction import Redactor
 from affidavit.report.replay import EMBEDDED, Replay
 from affidavit.safety import Policy
@@ -202,14 +203,13 @@ class Session:
         self.settings = settings
         self.catalog, self.server, self.receiver, self.target = catalog, server, receiver, target
         self.clock: Clock = _SandboxClock(server, clock) if server else clock
-        self.skipped: dict[str, str] = {}
         self._played: set[str] = set(settings.leave_out)
         self._explored: set[str] = set()
         self._walked = False
         self._result: Result | None = None
         self.means = replace(means(catalog, settings), keys=keys)
         self.planner = Planner(catalog, self.means)
-        self.recorder = Recorder(out / "run.ndjson", self._manifest(keys))
+        self.recorder = Recorder(out / RECORD, self._manifest(keys))
         self.redactor = Redactor(keys)
         self.known = Known(catalog.openapi)
         self.client = Client(
@@ -250,7 +250,7 @@ class Session:
         main = keys.get(MAIN, "")
         return {
             "provider": self.catalog.provider,
-            "target": "embedded" if self.server else self.target,
+            "target": EMBEDDED_TARGET if self.server else self.target,
             "affidavit": version("affidavit"),
             "python": platform.python_version(),
             "documents": digests(self.catalog.provider),
@@ -263,6 +263,11 @@ class Session:
             "command": [Redactor(keys).redact(word) for word in settings.command],
             "started": self.clock.now(),
         }
+
+    @property
+    def skipped(self) -> Mapping[str, str]:
+        """`probe/step` -> why it was not asked."""
+        return self.recorder.skipped
 
     def plan(self) -> Plan:
         """What is left to ask, with what the budget has left."""
@@ -282,7 +287,8 @@ class Session:
             self._play(progress)
         except BudgetSpentError as spent:
             for probe in self.catalog.script.probes:
-                self.skipped.setdefault(probe, str(spent))
+                if probe not in self.skipped:
+                    self._skip(probe, str(spent))
         except BaseException as problem:
             self.close(
                 str(problem) if isinstance(problem, AffidavitError) else f"interrupted: {type(problem).__name__}"
@@ -486,7 +492,6 @@ class Session:
         return None
 
     def _skip(self, source: str, reason: str) -> None:
-        self.skipped[source] = reason
         self.recorder.skip(source, reason)
 
     def _deliveries(self) -> tuple[Delivery, ...]:

@@ -55,6 +55,7 @@ LAYERS = {
     "affidavit.probes": 1,
     "affidavit.profile": 1,
     "affidavit.ratelimit": 1,
+    "affidavit.recorded": 1,
     "affidavit.redaction": 1,
     "affidavit.safety": 1,
     "affidavit.score": 1,
