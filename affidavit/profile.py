@@ -65,16 +65,20 @@ class Messages:
     status: str = "/status"
     id: str = "/id"
     edges: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    revived_by: Mapping[str, str] = field(default_factory=dict)
+    """Status -> operation without which no message leaves it."""
     times: Mapping[str, Times] = field(default_factory=dict)
     found_in: Mapping[str, str] = field(default_factory=dict)
     """`operation/status` -> pointer of the message objects in that answer."""
 
-    def reachable(self, status: str) -> frozenset[str]:
-        """Every status a message in `status` may show later, itself included."""
+    def reachable(self, status: str, revived: frozenset[str]) -> frozenset[str]:
+        """Every status a message in `status` may show later, itself included; `revived` are operations that came."""
+        final = {dead for dead, operation in self.revived_by.items() if operation not in revived}
         seen = {status}
         frontier = [status]
         while frontier:
-            frontier = [after for before in frontier for after in self.edges.get(before, ()) if after not in seen]
+            left = [before for before in frontier if before not in final]
+            frontier = [after for before in left for after in self.edges.get(before, ()) if after not in seen]
             seen.update(frontier)
         return frozenset(seen)
 
@@ -164,7 +168,7 @@ def read_profile(data: Mapping[str, Any]) -> Profile:
 
 
 def _messages(table: Mapping[str, Any]) -> Messages:
-    _only(table, {"statuses", "status", "id", "edges", "times", "found_in"}, "messages")
+    _only(table, {"statuses", "status", "id", "edges", "revived_by", "times", "found_in"}, "messages")
     statuses = tuple(table.get("statuses", ()))
     edges = {status: frozenset(after) for status, after in table.get("edges", {}).items()}
     strange = ({*edges} | {after for several in edges.values() for after in several}) - {*statuses}
@@ -174,8 +178,9 @@ def _messages(table: Mapping[str, Any]) -> Messages:
         name: Times(frozenset(row.get("set", ())), frozenset(row.get("unset", ())))
         for name, row in table.get("times", {}).items()
     }
+    revived_by, found_in = dict(table.get("revived_by", {})), dict(table.get("found_in", {}))
     return Messages(
-        statuses, table.get("status", "/status"), table.get("id", "/id"), edges, times, dict(table.get("found_in", {}))
+        statuses, table.get("status", "/status"), table.get("id", "/id"), edges, revived_by, times, found_in
     )
 
 

@@ -144,13 +144,13 @@ class Receiver:
         return self.base + self.path
 
     def program(self, answers: Iterable[Answer]) -> None:
-        """Queue answers, one for each of the next deliveries; after them it is 200 again."""
+        """Answer the next deliveries so, one each, and 200 after them; what was left of earlier answers is dropped."""
         answers = tuple(answers)
         for answer in answers:
             if answer != "silent" and answer not in STATUSES:
                 raise UsageError(f"answer is {answer!r}: use a status from 200 to 599, or 'silent'.")
         with self._lock:
-            self._program.extend(answers)
+            self._program = deque(answers)
 
     def take(self) -> tuple[Arrival, ...]:
         """What has arrived since the last `take`, in order."""

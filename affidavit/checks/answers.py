@@ -80,7 +80,7 @@ def header(case: Case) -> Judgement:
     findings: list[Finding] = []
     for one in judged:
         value = one.response.header(name)
-        if case.param("present", True) != (value is not None):
+        if case.param("present", True) != (value is not None) and not case.param("optional"):
             wanted = "present" if case.param("present", True) else "absent"
             findings.append(case.finding(f"{name} {wanted}", f"{name}: {shown(value)}" if value else f"no {name}", one))
         elif value is not None and schema is not None:

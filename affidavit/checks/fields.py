@@ -26,7 +26,9 @@ from affidavit.pointer import first, locate
 from affidavit.redaction import PLACEHOLDER
 
 CLOCK_TOLERANCE_SECONDS = 300
-PRESENCE = frozenset({"null", "not-null", "absent", "present"})
+PRESENCE = frozenset({"null", "not-null", "absent", "present", "none"})
+LOCATORS = frozenset({"field", "path", "param", "parameter", "property", "instancePath", "loc", "pointer", "source"})
+"""Members by which an entry of a details list says which field it is about; its other members are then no names."""
 
 
 def field(case: Case) -> Judgement:
@@ -74,6 +76,8 @@ def value(case: Case) -> Judgement:
             judged.append(one)
             if not found:
                 found = [(case.param("at"), ABSENT)]
+            if case.param("optional") and all(got is ABSENT for _, got in found):
+                continue
             for pointer, got in found:
                 findings += _value_findings(case, one, pointer, got)
     return judgement(judged, findings, case.why(*case.steps()))
@@ -100,6 +104,8 @@ def issued_key(case: Case) -> Judgement:
     pattern = re.compile(case.param("pattern"))
     for one in case.anywhere():
         got = first(one.response.json, case.param("at"))
+        if got is ABSENT:
+            continue
         judged.append(one)
         sample = expand(got)
         if not isinstance(sample, str) or not pattern.fullmatch(sample):
@@ -172,11 +178,12 @@ def _places(case: Case, one: Answered) -> Iterator[tuple[str, Any]]:
     if not slash:
         yield "", one.response.json
         return
-    owners = [] if _no_list(case, one, parent) else list(locate(one.response.json, parent))
+    found = () if _no_list(case, one, parent) else locate(one.response.json, parent)
+    owners = [owner for owner in found if isinstance(owner[1], dict | list)]
     if not owners and "/*" not in at and "/[" not in at and "when" not in case.params:
         yield at, ABSENT  # a promised member is missing with its whole parent
     for base, owner in owners:
-        if owner is not ABSENT and _applies(case, owner, one.response.json):
+        if _applies(case, owner, one.response.json):
             yield from ((base + pointer, found) for pointer, found in locate(owner, f"/{last}"))
 
 
@@ -226,6 +233,7 @@ def _value_findings(case: Case, one: Answered, pointer: str, got: Any) -> Iterat
             "null": got is None,
             "not-null": got is not None and got is not ABSENT,
             "absent": got is ABSENT,
+            "none": got is None or got is ABSENT,
             "present": got is not ABSENT,
         }
         wrong = "" if tests[params["is"]] else str(params["is"])
@@ -288,8 +296,10 @@ def _texts(node: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
         for item in node:
             yield from _texts(item)
     elif isinstance(node, dict):
+        located = LOCATORS & set(node)
         for key, member in node.items():
-            yield str(key)
+            if not located:
+                yield str(key)
             yield from _texts(member)
 
 

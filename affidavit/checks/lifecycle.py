@@ -58,6 +58,7 @@ def times_agree(case: Case) -> Judgement:
 def transitions(case: Case) -> Judgement:
     """Every message seen more than once moved only as documented, never back."""
     only = case.param("only_from")
+    starts = {only} if isinstance(only, str) else None if only is None else set(only)
     last: dict[tuple[str | None, str], tuple[Answered, str]] = {}
     judged: dict[int, None] = {}
     findings: list[Finding] = []
@@ -68,12 +69,39 @@ def transitions(case: Case) -> Judgement:
         key = (one.exchange.role, identity)
         if key in last and not _at_once(case, last[key][0], one):
             before_seen, before = last[key]
-            if only is None or before == only:
+            if starts is None or before in starts:
                 judged[one.seq] = None
-                if status not in case.profile.messages.reachable(before):
+                if not _may_follow(case, identity, last[key], (one, status)):
                     findings.append(case.finding(f"a state that may follow {before}", status, [before_seen, one]))
         last[key] = (one, status)
     return judgement(judged, findings, "no message was seen twice")
+
+
+def _may_follow(case: Case, identity: str, before: tuple[Answered, str], after: tuple[Answered, str]) -> bool:
+    """Whether the second state may come after the first, given what was asked for in between."""
+    messages = case.profile.messages
+    between, read = range(before[0].seq, after[0].seq), after[0].exchange.request.path
+    revived = {
+        operation
+        for operation in messages.revived_by.values()
+        for other in case.evidence.of(operation, "2xx")
+        if other.seq in between and (identity in (path := other.exchange.request.path) or path.startswith(read))
+    }
+    return after[1] in messages.reachable(before[1], frozenset(revived))
+
+
+def avoids(case: Case) -> Judgement:
+    """The message seen in a step never got to one of these states."""
+    unwanted = case.param("status")
+    judged: list[Answered] = []
+    findings: list[Finding] = []
+    for step in case.steps():
+        for one in case.good(step):
+            states = [str(value) for value in values(one.response.json, _status_pointer(case, one))]
+            judged += [one] if states else []
+            wrong = [state for state in states if state in unwanted]
+            findings += [case.finding(f"not {' or '.join(unwanted)}", state, one) for state in wrong]
+    return judgement(judged, findings, case.why(*case.steps()))
 
 
 def reaches(case: Case) -> Judgement:
@@ -87,12 +115,13 @@ def reaches(case: Case) -> Judgement:
         for one in case.good(step):
             judged.append(one)
             states += [str(value) for value in values(one.response.json, _status_pointer(case, one))]
+    if not states:
+        return Judgement(missing=case.why(*case.steps()))
     reached = any(state in accepted for state in states)
     if judged and not reached and not case.evidence.embedded and len(set(states)) <= 1:
         return Judgement(missing=f"the message stayed {states[-1] if states else 'unknown'} while it was watched")
-    wrong = not reached and bool(judged)
-    seen = " -> ".join(dict.fromkeys(states)) or "no state"
-    findings = [case.finding(" or ".join(accepted), seen, judged)] if wrong else []
+    seen = " -> ".join(dict.fromkeys(states))
+    findings = [] if reached else [case.finding(" or ".join(accepted), seen, judged)]
     return judgement(judged, findings, case.why(*case.steps()))
 
 
@@ -196,4 +225,4 @@ def _owners(one: Answered, pointer: str) -> list[Any]:
     return [owner for _, owner in locate(one.response.json, pointer) if isinstance(owner, dict)]
 
 
-__all__ = ["ordered_times", "reaches", "timeline", "times_agree", "transitions"]
+__all__ = ["avoids", "ordered_times", "reaches", "timeline", "times_agree", "transitions"]

@@ -7,6 +7,7 @@ by the announced reset, and the present is the answer's own Date, so a target's 
 from __future__ import annotations
 
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -27,7 +28,7 @@ WAIT_RULES = frozenset({"present", "integer", "agrees-with-reset", "sufficient"}
 
 
 def remaining_falls(case: Case) -> Judgement:
-    """Within a window Remaining falls by one per request of the key and never below zero."""
+    """Within a window Remaining falls by one per request of the key, and nothing is refused while some remain."""
     judged: dict[int, None] = {}
     findings: list[Finding] = []
     for answers in _by_key(case).values():
@@ -35,17 +36,46 @@ def remaining_falls(case: Case) -> Judgement:
             left = _header(case.profile.rate_limit.remaining_header, one)
             if left is not None and left < 0:
                 findings.append(case.finding("Remaining of at least 0", f"{left}", one))
+        start, counted = answers[0], 0
         for before, after in itertools.pairwise(answers):
             step = _step(case, before, after)
             if step is None:
+                start, counted = after, 0
                 continue
             judged[after.seq] = None
-            if step != 1 and not (after.response.status == TOO_MANY and step == 0):
-                left = _header(case.profile.rate_limit.remaining_header, before)
-                findings.append(
-                    case.finding(f"Remaining {(left or 0) - 1}", f"Remaining {(left or 0) - step}", [before, after])
-                )
+            counted += after.response.status != TOO_MANY
+            problem = _misfall(case, answers, start, before, after, counted)
+            if problem:
+                findings.append(case.finding(*problem, [before, after]))
+                start, counted = after, 0
     return judgement(judged, findings, "no two answers of one window announced Remaining")
+
+
+def _misfall(  # noqa: PLR0913, PLR0917 - two neighbours, and the run of requests they end
+    case: Case, answers: list[Answered], start: Answered, before: Answered, after: Answered, counted: int
+) -> tuple[str, str] | None:
+    """What Remaining should have been, and was; None when it may be so under some kind of window."""
+    name = case.profile.rate_limit.remaining_header
+    first_left, old, new = (_header(name, one) or 0 for one in (start, before, after))
+    if after.response.status == TOO_MANY:
+        return (f"admitted, with Remaining {old} before", "status 429") if old > 0 else None
+    if new < old - 1:
+        return f"Remaining {old - 1}", f"Remaining {new}"
+    if new - (first_left - counted) > _room_regained(case, answers, start, after):
+        return f"Remaining {first_left - counted} after {counted} requests", f"Remaining {new}"
+    return None
+
+
+def _room_regained(case: Case, answers: list[Answered], start: Answered, after: Answered) -> float:
+    """The most requests that time alone can have given back: a bucket refills, and a sliding window forgets."""
+    limit = case.profile.rate_limit
+    span = after.exchange.at + after.exchange.elapsed - start.exchange.at
+    refilled = math.ceil(span * (_header(limit.limit_header, after) or 0) / limit.window_seconds)
+    if _header(limit.reset_header, start) == _header(limit.reset_header, after):
+        return refilled
+    since = start.exchange.at - limit.window_seconds - ROUNDING_SECONDS
+    until = after.exchange.at + after.exchange.elapsed - limit.window_seconds + ROUNDING_SECONDS
+    return refilled + sum(since <= one.exchange.at <= until for one in answers)
 
 
 def reset_ahead(case: Case) -> Judgement:
@@ -94,25 +124,45 @@ def limited(case: Case) -> Judgement:
     """
     judged: list[Answered] = []
     findings: list[Finding] = []
+    why = ""
     for step in case.steps():
         answers = case.evidence.answered(step)
         if not answers:
             continue
-        judged += answers
-        refused = [one for one in answers if one.response.status == TOO_MANY]
         set_here = case.param("set_by_control") if case.evidence.embedded else None
         limit = case.param("requests") or set_here or _announced(case, answers)
-        if not refused:
-            if limit is None:
-                return undecided(f"{len(answers)} requests in a row met no limit, and none is announced")
-            if len(answers) <= limit:
-                return undecided(f"{len(answers)} requests do not exceed the limit of {limit}")
-            findings.append(
-                case.finding(f"429 after {limit} requests", f"{len(answers)} requests, no 429", answers[-1:])
-            )
-        elif limit is not None:
-            findings += _too_early(case, step, answers, refused[0], limit)
-    return judgement(judged, findings, _why(case))
+        unmet = _unmet(case, answers, limit)
+        if unmet:
+            why = why or unmet
+            continue
+        judged += answers
+        findings += _stopped_wrongly(case, step, answers, limit)
+    return judgement(judged, findings, why or _why(case))
+
+
+def _unmet(case: Case, answers: list[Answered], limit: int | None) -> str:
+    """Why a burst without a 429 says nothing about the limit; '' when it does, or when there is a 429."""
+    if any(one.response.status == TOO_MANY for one in answers):
+        return ""
+    if limit is None:
+        return f"{len(answers)} requests in a row met no limit, and none is announced"
+    if len(answers) <= limit:
+        return f"{len(answers)} requests do not exceed the limit of {limit}"
+    left = _header(case.profile.rate_limit.remaining_header, answers[-1])
+    return "the window moved on during the burst" if left and _moved(case, answers) else ""
+
+
+def _moved(case: Case, answers: list[Answered]) -> bool:
+    """Whether the announced reset changed: then some of the burst may belong to another window."""
+    return len({_header(case.profile.rate_limit.reset_header, one) for one in answers}) > 1
+
+
+def _stopped_wrongly(case: Case, step: str, answers: list[Answered], limit: int | None) -> Iterator[Finding]:
+    refused = next((one for one in answers if one.response.status == TOO_MANY), None)
+    if refused is None:
+        yield case.finding(f"429 after {limit} requests", f"{len(answers)} requests, no 429", answers[-1:])
+    elif limit is not None:
+        yield from _too_early(case, step, answers, refused, limit)
 
 
 def retry_after(case: Case) -> Judgement:
@@ -197,37 +247,40 @@ def _wait_problem(case: Case, rule: str, one: Answered, sent: Any) -> str | None
 
 
 def _sufficient(case: Case) -> Judgement:
-    """After the announced wait the next request of the key is admitted."""
-    *_, last = case.steps()
-    after = case.evidence.answered(last)
-    if not after:
-        return undecided(case.evidence.why_missing(last))
-    one = after[0]
-    earlier = [
-        other
-        for other in case.evidence.of("*", TOO_MANY)
-        if other.exchange.role == one.exchange.role and other.seq < one.seq
-    ]
-    if not earlier:
-        return undecided("no 429 was met before")
-    refusal = earlier[-1]
-    wait = wait_of(case, refusal)
-    if wait is None:
-        return undecided("the 429 did not say how long to wait")
-    waited = one.exchange.at - refusal.exchange.at - refusal.exchange.elapsed
-    if waited < wait:
-        if waited > 0 and one.response.status != TOO_MANY and wait > FAR_TOO_LONG * waited:
-            return judgement(
-                [refusal, one],
-                [case.finding(f"seconds: it was served after {waited:.0f}", f"{wait:g}", [refusal, one])],
-                "",
-            )
-        return undecided(f"the next request came after {waited:.1f} s, before the announced {wait:g} s were over")
-    refused = one.response.status == TOO_MANY
-    findings = (
-        [case.finding(f"admitted after {wait:g} s", f"429 after {waited:.1f} s", [refusal, one])] if refused else []
-    )
-    return judgement([refusal, one], findings, "")
+    """Whenever the announced wait has passed, the next request of the key is admitted."""
+    judged: list[Answered] = []
+    findings: list[Finding] = []
+    why = "no 429 was met"
+    for answers in _by_caller(case).values():
+        for refusal, one in itertools.pairwise(answers):
+            wait = wait_of(case, refusal) if refusal.response.status == TOO_MANY else None
+            if refusal.response.status == TOO_MANY:
+                why = "no request came after the announced wait" if wait is not None else "the 429 did not say how long"
+            waited = one.exchange.at - refusal.exchange.at - refusal.exchange.elapsed
+            if wait is None or (waited < wait and not _served_far_too_soon(case, one, waited, wait)):
+                continue
+            judged += [refusal, one]
+            if waited < wait:
+                findings.append(case.finding(f"seconds: it was served after {waited:.0f}", f"{wait:g}", [refusal, one]))
+            if one.response.status == TOO_MANY:
+                expected = f"admitted after {wait:g} s"
+                findings.append(case.finding(expected, f"429 after {waited:.1f} s", [refusal, one]))
+    return judgement(judged, findings, why)
+
+
+def _served_far_too_soon(case: Case, one: Answered, waited: float, wait: float) -> bool:
+    """Whether the announced wait cannot have been meant as seconds."""
+    whole_window = waited >= case.profile.rate_limit.window_seconds
+    return whole_window and one.response.status != TOO_MANY and wait > FAR_TOO_LONG * waited
+
+
+def _by_caller(case: Case) -> dict[tuple[str | None, str | None], list[Answered]]:
+    """Answers by key, and those without a key by operation: an open route has its own limit."""
+    grouped: dict[tuple[str | None, str | None], list[Answered]] = defaultdict(list)
+    for one in sorted(case.evidence.of("*"), key=lambda one: one.seq):
+        role = one.exchange.role
+        grouped[role, None if role else one.exchange.operation].append(one)
+    return grouped
 
 
 def _too_early(case: Case, step: str, answers: list[Answered], refusal: Answered, limit: int) -> Iterator[Finding]:
@@ -247,7 +300,7 @@ def _too_early(case: Case, step: str, answers: list[Answered], refusal: Answered
         expected = f"{limit} requests in {case.profile.rate_limit.window_seconds:g} s before a 429"
         yield case.finding(expected, f"429 after {len(admitted)} requests", [answers[0], refusal])
     over = [one for one in answers if one.seq < refusal.seq]
-    if len(over) > limit:
+    if len(over) > limit and not _moved(case, over):
         yield case.finding(f"429 after {limit} requests", f"{len(over)} requests before the first 429", [refusal])
 
 
@@ -286,7 +339,7 @@ def _step(case: Case, before: Answered, after: Answered) -> int | None:
         unordered
         or unknown_key
         or None in left
-        or resets[0] != resets[1]
+        or abs((resets[0] or 0) - (resets[1] or 0)) >= limit.window_seconds - ROUNDING_SECONDS
         or not before.exchange.operation
         or not after.exchange.operation
     ):
@@ -312,19 +365,10 @@ def limit_met(case: Case) -> Judgement:
         answers = case.evidence.answered(step)
         if not answers or not _on_plan(case, answers):
             continue
-        refused = [one for one in answers if one.response.status == TOO_MANY]
-        if not refused and len(answers) <= requests:
+        if _unmet(case, answers, requests):
             continue
         judged += answers
-        announced = _announced(case, answers)
-        if announced is not None and announced != requests:
-            findings.append(case.finding(f"a limit of {requests}", f"{announced} announced", answers[-1:]))
-        if not refused:
-            findings.append(
-                case.finding(f"429 after {requests} requests", f"{len(answers)} requests, no 429", answers[-1:])
-            )
-        else:
-            findings += _too_early(case, step, answers, refused[0], requests)
+        findings += _stopped_wrongly(case, step, answers, requests)
     return judgement(judged, findings, _why(case))
 
 

@@ -74,6 +74,7 @@ def distinct(case: Case) -> Judgement:
                 if key in seen and not shifting:
                     findings.append(case.finding("each item once over all pages", f"{key} twice", [seen[key], one]))
                 seen[key] = one
+        findings += _uncovered(case, listing, pages, seen)
         if case.param("gaps", True):
             findings += _gaps(case, listing, pages, len(seen))
             findings += _surplus(case, listing, pages, len(seen))
@@ -122,12 +123,57 @@ def items(case: Case) -> Judgement:
             shown_there = [first(item, where["at"]) for item in items_of(listing, one)]
             if not readable(listing, one) or ABSENT in shown_there:
                 continue
+            if case.param("unless_empty") and not shown_there:
+                continue
             judged.append(one)
             count += sum(equal(got, wanted) for got in shown_there)
     expected, fine = _count_rule(case, count)
     what = f"{expected} with {where['at']} {shown(wanted)}"
     findings = [case.finding(what, f"{count}", judged)] if judged and not fine else []
     return judgement(judged, findings, case.why(*case.steps()))
+
+
+def same_items(case: Case) -> Judgement:
+    """Two lists show the same items in the same order."""
+    steps = (case.param("first"), case.param("again"))
+    pairs = [(case.call(step), case.good(step)) for step in steps]
+    if not all(answers for _, answers in pairs):
+        return undecided(case.why(*steps))
+    (one, ids), (other, others) = (
+        (answers[-1], [first(item, listing.id) for item in items_of(listing, answers[-1])])
+        for call, answers in pairs
+        for listing in [case.profile.listings[call.operation]]
+    )
+    findings = [] if equal(ids, others) else [case.finding(f"items {shown(ids)}", shown(others), [one, other])]
+    return judgement([one, other], findings, "")
+
+
+def subset(case: Case) -> Judgement:
+    """A list that is narrowed further shows nothing that the wider one did not."""
+    whole, part = (case.good(case.param(name))[-1:] for name in ("first", "again"))
+    if not whole or not part:
+        return undecided(case.why(case.param("first"), case.param("again")))
+    listing = case.profile.listings[case.call(case.param("first")).operation]
+    wide, narrow = ({str(first(item, listing.id)) for item in items_of(listing, one)} for one in (*whole, *part))
+    strange = sorted(narrow - wide)
+    findings = [case.finding("items of the wider list only", shown(strange), [*whole, *part])] if strange else []
+    return judgement([*whole, *part], findings, "")
+
+
+def finds(case: Case) -> Judgement:
+    """A filtered list shows every item of the whole that matches."""
+    whole, part = (case.good(case.param(name))[-1:] for name in ("first", "again"))
+    if not whole or not part:
+        return undecided(case.why(case.param("first"), case.param("again")))
+    listing = case.profile.listings[case.call(case.param("first")).operation]
+    fitting = [
+        item for item in items_of(listing, whole[0]) if equal(first(item, case.param("at")), case.param("equals"))
+    ]
+    if not fitting:
+        return undecided(f"no item of `{case.param('first')}` has {case.param('at')} {shown(case.param('equals'))}")
+    wanted, got = ({str(first(item, listing.id)) for item in one} for one in (fitting, items_of(listing, part[0])))
+    findings = [] if wanted <= got else [case.finding(shown(sorted(wanted)), shown(sorted(got)), [*whole, *part])]
+    return judgement([*whole, *part], findings, "")
 
 
 def item_count(case: Case) -> Judgement:
@@ -302,6 +348,20 @@ def _gaps(case: Case, listing: Listing, pages: list[Answered], seen: int) -> lis
     if total is None or start != total or not ended or seen >= total:
         return []
     return [case.finding(f"{total:g} items over all pages", f"{seen} items", pages, listing.total)]
+
+
+def _uncovered(case: Case, listing: Listing, pages: list[Answered], seen: Mapping[Any, Answered]) -> list[Finding]:
+    """Items that one long page shows, and no page of a walk that came to its end."""
+    if "covering" not in case.params or len(pages) < 2 or not items_of(listing, pages[0]):
+        return []
+    sizes = [len(items_of(listing, one)) for one in (pages[0], pages[-1])]
+    if sizes[1] >= sizes[0]:
+        return []
+    whole = case.good(case.param("covering"))[-1:]
+    missing = [
+        key for one in whole for item in items_of(listing, one) if (key := shown(first(item, listing.id))) not in seen
+    ]
+    return [case.finding("each item on some page", f"{missing[0]} on none", [*whole, *pages])] if missing else []
 
 
 def _surplus(case: Case, listing: Listing, pages: list[Answered], seen: int) -> list[Finding]:

@@ -77,9 +77,7 @@ def grows(case: Case) -> Judgement:
     start, end = number(low), number(high)
     exact, least = case.param("by"), case.param("at_least", 1)
     if start is None or end is None:
-        return judgement(
-            [one, other], [case.finding("two numbers", f"{shown(low)} and {shown(high)}", [one, other])], ""
-        )
+        return undecided(f"no two numbers: {shown(low)} and {shown(high)}")
     fine = end - start == exact if exact is not None else end - start >= least
     wanted = f"{shown(low)} + {exact}" if exact is not None else f"at least {shown(low)} + {least}"
     findings = [] if fine else [case.finding(wanted, shown(high), [one, other], after_place.argument)]
@@ -231,10 +229,10 @@ def same_moment(case: Case) -> Judgement:
     findings: list[Finding] = []
     for (one, told), (other, wanted) in _pairs(case, left, right):
         at, expected = _instant(told), _instant(wanted)
-        if at is None or expected is None:
+        if at is None and expected is None:
             continue
         judged.append(one)
-        if abs(at - expected) > case.param("within"):
+        if at is None or expected is None or abs(at - expected) > case.param("within"):
             findings.append(
                 case.finding(f"within {case.param('within')} s of {shown(wanted)}", shown(told), [other, one])
             )

@@ -16,9 +16,9 @@ from affidavit.evidence import strange
 from affidavit.finding import Judgement
 
 PLACES = frozenset({"left", "right", "before", "after", "message", "place", "as"})
-STEPS = frozenset({"step", "other", "first", "again", "simulated"})
+STEPS = frozenset({"step", "covering", "other", "first", "again", "simulated"})
 PATTERNS = frozenset({"matches", "pattern"})
-STATES = frozenset({"reaches", "timeline", "delivery_same", "delivery_attempts"})
+STATES = frozenset({"reaches", "avoids", "timeline", "delivery_same", "delivery_attempts"})
 """Functions whose `status` is that of a message, not of an answer."""
 
 
@@ -109,10 +109,10 @@ CHECKS: Mapping[str, Check] = {
     "documented-status": _row(answers.documented_status, "operation"),
     "no-server-error": _row(answers.no_server_error, "operation"),
     "content-type": _row(answers.content_type, "", "is status", "operation step"),
-    "header": _row(answers.header, "name", "present schema roles status", "operation step"),
+    "header": _row(answers.header, "name", "present schema roles status optional", "operation step"),
     # what stands in a body
     "field": _row(fields.field, "operation status at", "schema required when"),
-    "value": _row(fields.value, "step at", "", "equals in matches schema is", {"is": fields.PRESENCE}),
+    "value": _row(fields.value, "step at", "optional", "equals in matches schema is", {"is": fields.PRESENCE}),
     "shape": _row(fields.shape, "operation status"),
     "secret-free": _row(fields.secret_free, "operation", "except status"),
     "issued-key": _row(fields.issued_key, "operation status at pattern"),
@@ -138,14 +138,18 @@ CHECKS: Mapping[str, Check] = {
     # lists
     "page": _row(lists.page, "operation rule", words={"rule": lists.PAGE_RULES}),
     "order": _row(lists.order, "operation at", "direction", words={"direction": ("asc", "desc")}),
-    "distinct": _row(lists.distinct, "step", "gaps"),
+    "distinct": _row(lists.distinct, "step", "gaps covering"),
     "filtered": _row(lists.filtered, "operation parameter at", "step as normal", words={"normal": ("digits",)}),
-    "items": _row(lists.items, "step where", "", "count at_least none at_most"),
+    "items": _row(lists.items, "step where", "unless_empty", "count at_least none at_most"),
+    "finds": _row(lists.finds, "first again at equals"),
+    "subset": _row(lists.subset, "first again"),
+    "same-items": _row(lists.same_items, "first again"),
     "item-count": _row(lists.item_count, "step", "first", "count at_most"),
     # how a message moves
     "ordered-times": _row(lifecycle.ordered_times, "operation status at", "in tolerance"),
     "times-agree": _row(lifecycle.times_agree, "field"),
     "transitions": _row(lifecycle.transitions, "", "only_from"),
+    "avoids": _row(lifecycle.avoids, "step status"),
     "reaches": _row(lifecycle.reaches, "step status"),
     "timeline": _row(
         lifecycle.timeline, "operation at rule", "status in field except", words={"rule": lifecycle.TIMELINE_RULES}
@@ -160,9 +164,10 @@ CHECKS: Mapping[str, Check] = {
     "limit-met": _row(limits.limit_met, "step requests", "at equals"),
     "limit-by-plan": _row(limits.limit_by_plan, "operation at limits"),
     # outgoing webhooks
-    "deliveries": _row(webhooks.deliveries, "message", "each", "statuses none no_others"),
-    "delivery-field": _row(webhooks.delivery_field, "at", "schema required webhook"),
+    "deliveries": _row(webhooks.deliveries, "message", "each at_least if_any", "statuses none some_of"),
+    "delivery-field": _row(webhooks.delivery_field, "at", "schema required webhook alone"),
     "delivery-request": _row(webhooks.delivery_request, "", "", "method content-type"),
     "delivery-same": _row(webhooks.delivery_same, "message at place", "status"),
+    "delivery-time": _row(webhooks.delivery_time, "at within"),
     "delivery-attempts": _row(webhooks.delivery_attempts, "message status attempts"),
 }
