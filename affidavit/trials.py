@@ -17,7 +17,9 @@ from affidavit.session import Settings, run
 
 SEEDS = range(1, 11)
 DEAR = 200
-"""Requests of a burst from which on only trials about rate limits pay for it."""
+"""Requests of a burst from which on only trials about rate limits pay for it, and those of the faithful sandbox."""
+OF_LIMITS = frozenset({"rate-limit", "clock"})
+"""Families of deviations that such a burst can tell something of."""
 _catalog = cache(load_catalog)
 """Read once in each process: it takes as long as a run."""
 
@@ -59,9 +61,9 @@ def _once(trial: Trial) -> Outcome:
     deviations = () if trial.kind == "seed" else (trial.name,)
     seed = int(trial.name) if trial.kind == "seed" else 1
     catalog = _catalog(trial.provider)
-    # Hundreds of requests that only meet a large limit tell nothing of a fault that is not about limits.
+    # Hundreds of requests that only meet a large limit tell nothing of a deviation that is not about limits.
     dear = {name for name, probe in catalog.script.probes.items() if probe.last and probe.requests > DEAR}
-    leave_out = frozenset(dear) if trial.kind == "fault" and trial.family != "rate-limit" else frozenset()
+    leave_out = frozenset(dear) if deviations and trial.family not in OF_LIMITS else frozenset()
     settings = Settings(seed=seed, budget=trial.budget, examples=0, deviations=deviations, leave_out=leave_out)
     with TemporaryDirectory() as folder:
         result = run(catalog, settings, Path(folder), lambda *_: None)

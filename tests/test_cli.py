@@ -298,7 +298,7 @@ def test_a_fault_nobody_has_is_refused_before_anything_runs_with_the_nearest_nam
 ) -> None:
     code, said = affidavit("run", "--fault", faulty[:-1])
     assert code == ExitCode.USAGE
-    assert f"did you mean {faulty}?" in said
+    assert f"did you mean {faulty}" in said
     assert not (tmp_path / "reports").exists()
 
 

@@ -83,9 +83,15 @@ def test_taking_gives_each_delivery_once_and_all_gives_them_always(receiver: Rec
 
 def test_answers_are_given_as_programmed_and_then_it_is_200_again(receiver: Receiver) -> None:
     receiver.program([500, 204])
+    assert [httpx.post(receiver.url).status_code for _ in range(3)] == [500, 204, 200]
+    assert [arrival.answered for arrival in receiver.all()] == [500, 204, 200]
+
+
+def test_a_new_program_replaces_what_is_left_of_the_old_one(receiver: Receiver) -> None:
+    receiver.program([500, 500, 500])
+    assert httpx.post(receiver.url).status_code == 500
     receiver.program([302])
-    assert [httpx.post(receiver.url).status_code for _ in range(4)] == [500, 204, 302, 200]
-    assert [arrival.answered for arrival in receiver.all()] == [500, 204, 302, 200]
+    assert [httpx.post(receiver.url).status_code for _ in range(2)] == [302, 200]
 
 
 @pytest.mark.parametrize("answer", [199, 600, "loud", None, True])
