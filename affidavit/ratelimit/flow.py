@@ -4,140 +4,81 @@
     flow yields Send(times, place)  ─►  the shell sends so many requests at once   ─►  flow.send(tuple of Reply)
     flow yields Wait(until)         ─►  the shell lets time pass until that moment ─►  flow.send(None)
     flow returns a Verdict (the value of StopIteration)
-
-It decides when to ask, how often, and when to stop; the caps live here. It must not know how a request travels or what
-time it is: all its moments are those of the replies, so a shell may run on any clock. The shell sends reads only, each
-request of one `Send` at the same moment, unpaced, and gives back one reply each, in any order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Generator, Sequence
 
-Mode = Literal["watching", "active"]
-"""watching: reads what the answers announce and never goes over the limit. active: goes over it on purpose."""
+import numpy as np
 
-NONE_FITS = "none fits"
-UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class Place:
-    """What is asked: a key, by its role, and an operation. The shell knows what they stand for."""
-
-    key: str = "main"
-    operation: str = ""
-
-
-@dataclass(frozen=True)
-class Send:
-    """Send `times` requests at once to `place`; the flow is sent one `Reply` for each."""
-
-    times: int = 1
-    place: Place = Place()
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Let time pass until the moment `until`, epoch seconds on the clock of the replies; past moments mean no wait."""
-
-    until: float
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What came for one request."""
-
-    status: int
-    """HTTP status; 0 when no answer came."""
-    headers: tuple[tuple[str, str], ...]
-    body: str
-    sent_at: float
-    """Epoch seconds on the shell's clock."""
-    answered_at: float
-
-
-@dataclass(frozen=True)
-class Caps:
-    """What an examination may cost at most; it never asks more, and says when a cap ended it."""
-
-    requests: int = 3000
-    seconds: float = 900.0
-    refused: int = 400
-    """Answers with 429 (or another status that the limiter refuses with)."""
-    longest_wait: float = 900.0
-    """A Retry-After beyond so many seconds ends the examination."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A number with its bounds: what is outside of them would not explain the answers."""
-
-    low: float
-    best: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Traced:
-    """One answer, as the verdict rests on it."""
-
-    sent_at: float
-    """Seconds since the first request of the examination."""
-    answered_at: float
-    status: int
-    remaining: int | None
-    place: Place = Place()
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What limits, how sure that is, and the answers that show it."""
-
-    mode: Mode
-    family: str
-    """A name of `families.FAMILIES`, NONE_FITS, or UNKNOWN when there is not enough to say."""
-    ties: tuple[str, ...] = ()
-    """Further families that explain the answers as well as `family` does."""
-    limit: Interval | None = None
-    """Requests per window; for a token bucket and a leaky queue its size; for concurrency requests at once."""
-    window: Interval | None = None
-    """Seconds; for a token bucket and a leaky queue the time to refill from empty to full. None for concurrency."""
-    rate: Interval | None = None
-    """Requests per second that are readmitted; None where a window ends at once."""
-    block: Interval | None = None
-    """Seconds for which a refusal locks out; None unless the family is a window with block."""
-    counts_refused: bool | None = None
-    """Whether refused requests use up the limit too; None when that was not seen or makes no difference."""
-    scope: str = UNKNOWN
-    """Which other places share the limit, in words; UNKNOWN when only one was given."""
-    reset_dialect: str | None = None
-    """epoch-s, epoch-ms, delta-s, or None when no answer announces a reset."""
-    clock_skew: Interval | None = None
-    """Seconds by which the server's clock is ahead of the shell's."""
-    posterior: Mapping[str, float] = field(default_factory=dict)
-    """Family -> probability; those not named have less than one in a thousand."""
-    trace: tuple[Traced, ...] = ()
-    requests: int = 0
-    refused: int = 0
-    seconds: float = 0.0
-    stopped: str = ""
-    """Why it ended before it knew enough: a cap, a status, a long wait; '' when it did not."""
-    reason: str = ""
-    """What the verdict rests on, in words."""
-
+from affidavit.ratelimit.active import active
+from affidavit.ratelimit.belief import Belief, Population
+from affidavit.ratelimit.families import Floats
+from affidavit.ratelimit.records import NONE_FITS, UNKNOWN, Caps, Interval, Mode, Place, Reply, Send, Verdict, Wait
+from affidavit.ratelimit.talk import StopError, Talk
 
 Flow = Generator[Send | Wait, tuple[Reply, ...] | None, Verdict]
+TIE = 0.03
+FITS = -1.8
+"""Log of the chance that a batch has at least, on the average, when the family is the right one."""
 
 
-def examine(caps: Caps | None = None, mode: Mode = "watching", places: Sequence[Place] = (Place(),)) -> Flow:
+def examine(
+    caps: Caps | None = None, mode: Mode = "watching", places: Sequence[Place] = (Place(),), seed: int = 0
+) -> Flow:
     """Examine the first place; the others only show which of them share its limit.
 
     `watching` needs answers that say what remains. It ends at once, with a reason, when they do not.
     """
-    replies = yield Send(1, places[0])
-    first = (replies or ())[0]
-    trace = (Traced(0.0, first.answered_at - first.sent_at, first.status, None, places[0]),)
-    return Verdict(mode, UNKNOWN, trace=trace, requests=1, stopped=f"one request is not enough, {caps or Caps()}")
+    talk = Talk(caps or Caps(), places[0])
+    belief = Belief(seed)
+    stopped = ""
+    try:
+        yield from active(talk, belief)
+    except StopError as why:
+        stopped = str(why)
+    return _verdict(talk, belief, mode, stopped)
+
+
+def _verdict(talk: Talk, belief: Belief, mode: Mode, stopped: str) -> Verdict:
+    best = belief.best()
+    if best.supposed is None:
+        return Verdict(mode, UNKNOWN, trace=tuple(talk.trace), requests=talk.requests, stopped=stopped)
+    belief.settle()
+    best = belief.best()
+    assert best.supposed is not None
+    chances = belief.chances()
+    first, *others = chances
+    slack = 1 + 2 * talk.spread * float(np.median(best.supposed.limit / best.supposed.window))
+    limit = _interval(best, best.supposed.limit, belief.hints.limits, round(slack) if best.family.refills else 0)
+    window = None
+    if not best.family.timeless:
+        told = tuple({one.window for one in talk.said if one.window})
+        window = _interval(best, best.supposed.window, told or belief.hints.windows)
+    return Verdict(
+        mode,
+        first if best.fit.max() > FITS * len(belief.history) - 6 else NONE_FITS,
+        tuple(name for name in others if chances[name] > TIE),
+        limit,
+        window,
+        posterior={name: chance for name, chance in chances.items() if chance >= 1e-3},
+        trace=tuple(talk.trace),
+        requests=talk.requests,
+        refused=talk.refused,
+        seconds=talk.now,
+        stopped=stopped,
+    )
+
+
+def _interval(population: Population, values: Floats, told: Sequence[float], slack: int = 0) -> Interval:
+    """What the fit suppositions span; best is what was announced if it is among them, else the roundest."""
+    fit, likely = (values[population.fit > population.fit.max() - less] for less in (3, 1.5))
+    mean = float(population.weights() @ values)
+    among = [one for one in told if likely.min() - slack <= one <= likely.max() + slack]
+    best = min(among or likely.tolist(), key=lambda one: (_digits(one), abs(one - mean)))
+    return Interval(float(fit.min()) - slack, float(best), float(fit.max()) + slack)
+
+
+def _digits(value: float) -> int:
+    return len(f"{value:.6g}".replace(".", "").strip("0"))

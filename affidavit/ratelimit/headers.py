@@ -25,7 +25,7 @@ from typing import Any, Literal
 
 import http_sf
 
-from affidavit.ratelimit.flow import Reply
+from affidavit.ratelimit.records import Reply
 
 EPOCH_SECONDS = 1e8
 """A reset above this is no wait but a moment, in seconds; a thousand times as much, in milliseconds."""

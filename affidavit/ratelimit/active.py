@@ -1,0 +1,203 @@
+"""Go over the limit on purpose, with few requests, and see how room comes back.
+
+First a ramp of growing batches up to the first refusal. From then on each step is the one that tells the most for what
+it costs: the suppositions of `belief` foretell what would come of it, and a step on which they disagree tells much.
+When they agree on all that could be asked now, the limit is used up, since room coming back is what they differ in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import numpy as np
+
+from affidavit.ratelimit.belief import Belief, Hints, Seen
+from affidavit.ratelimit.families import Floats
+from affidavit.ratelimit.records import Reply, Send, Wait
+from affidavit.ratelimit.talk import StopError, Talk
+
+Steps = Generator[Send | Wait, tuple[Reply, ...] | None, None]
+
+FIRST_BATCH = 4
+SURE = 0.985
+CLOSE = 0.006
+"""Half the width of the window's interval that is close enough, relative."""
+TELLS = 0.04
+"""Bits that a step must tell at least."""
+QUANTILES = (0.03, 0.08, 0.15, 0.3, 0.5, 0.75)
+LATER = (0.0, 0.26, 0.52, 0.77, 1.03, 1.3, 1.55, 2.1)
+"""Moments to ask at, in windows from now."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A step: wait until `at`, then send `times`."""
+
+    at: float
+    times: int
+    bits: float
+    cost: float
+
+
+def active(talk: Talk, belief: Belief) -> Steps:
+    """The whole examination of one place. Raises StopError."""
+    yield from _ramp(talk, belief)
+    budget = _Budget(talk, belief)
+    while not (budget.enough() and budget.settled()):
+        choice = _best(talk, belief)
+        if choice is None:
+            return
+        yield from talk.wait(choice.at)
+        belief.see((yield from talk.send(choice.times)))
+
+
+def _ramp(talk: Talk, belief: Belief) -> Steps:
+    seen = yield from talk.send()
+    early: list[Seen] = [seen]
+    times = FIRST_BATCH
+    while not seen.refused:
+        told = talk.said[-1]
+        if told.limit is not None and told.remaining is not None and len(early) == 1 and told.remaining < 2000:
+            times = told.remaining + 2
+        seen = yield from talk.send(times)
+        early.append(seen)
+        times = max(times * 2, FIRST_BATCH)
+        if not seen.refused and times + talk.requests > talk.caps.requests:
+            raise StopError(f"{talk.requests} requests met no limit, and more are not allowed")
+    belief.hints = hints_of(talk)
+    for one in early:
+        belief.history.append(one)
+    belief.start()
+
+
+def hints_of(talk: Talk) -> Hints:
+    """What the answers announced so far."""
+    limits = {one.limit for one in talk.said if one.limit}
+    windows = {one.window for one in talk.said if one.window}
+    boundaries = set()
+    for one, row in zip(talk.said, talk.trace, strict=True):
+        if one.retry_after is not None:
+            boundaries |= {row.answered_at + one.retry_after - less for less in (0.0, 0.5, 1.0)}
+    ends = talk.resets()
+    windows |= {round(end, 2) for end in [*boundaries, *ends] if end > 0.2}
+    windows |= {float(round(end)) for end in ends if end > 0.5}
+    shortest = max(0.2, 1.2 * talk.trip)
+    few = slice(None, None, max(1, len(windows) // 40))
+    return Hints(
+        tuple(sorted(limits)), tuple(sorted(windows))[few], tuple(sorted({*boundaries, *ends}))[:60], shortest=shortest
+    )
+
+
+class _Budget:
+    """When to stop: sure enough, or all that is worth it is spent."""
+
+    def __init__(self, talk: Talk, belief: Belief) -> None:
+        self.talk, self.belief = talk, belief
+
+    def settled(self) -> bool:
+        """Whether it is still enough once all that is likely was varied."""
+        self.belief.settle(1)
+        return self.enough()
+
+    def enough(self) -> bool:
+        best = self.belief.best()
+        assert best.supposed is not None
+        first, *_ = self.belief.chances().values()
+        weights = best.weights()
+        limit, window = float(weights @ best.supposed.limit), float(weights @ best.supposed.window)
+        fit = best.fit > best.fit.max() - 2
+        spread = np.ptp(best.supposed.window[fit]) / 2 / window
+        exact = np.ptp(best.supposed.limit[fit]) == 0
+        if first > SURE and exact and (best.family.timeless or spread < CLOSE):
+            return True
+        return self.talk.requests > 60 + 8 * limit or (
+            self.talk.now > 12 * window + 5 and not best.family.timeless and first > 0.5
+        )
+
+
+def _best(talk: Talk, belief: Belief) -> Choice | None:
+    """The step that tells the most for its cost; the one that uses the limit up when none tells anything."""
+    view = _View(belief)
+    now = talk.now + talk.trip / 2
+    choices = [
+        view.choice(at, times, talk) for at, times in {*_soon(view, now), *_probes(view, now)} if at < talk.caps.seconds
+    ]
+    best = max(choices, key=lambda one: one.bits / one.cost, default=None)
+    if best is not None and best.bits >= TELLS:
+        return Choice(best.at - talk.trip / 2, best.times, best.bits, best.cost)
+    room = view.median(view.room(now))
+    if room >= 1:
+        later = 0.0 if view.sure else 0.35 * view.window
+        return Choice(talk.now + later, int(room) + (not view.fills), 0.0, room)
+    return None
+
+
+def _soon(view: _View, now: float) -> list[tuple[float, int]]:
+    """Batches that suppositions disagree on, now and some part of a window later.
+
+    As long as families are tied nothing is used up at once: what begins at the first request and what begins at the
+    last shows only when time lies between them.
+    """
+    found = []
+    for later in LATER:
+        at = now + later * view.window
+        sizes = {int(room) + 1 for room in view.quantiles(view.room(at), (0.1, 0.5, 0.9))}
+        sizes |= {size for size in (1, 2, 4, 16, 64) if size < view.limit}
+        found += [(at, size) for size in sizes if later or view.sure or size <= 1 + view.limit / 2]
+    return found
+
+
+def _probes(view: _View, now: float) -> list[tuple[float, int]]:
+    """Single requests where admission may begin again."""
+    ready = view.ready(now)
+    return [(at, 1) for at in view.quantiles(ready, QUANTILES) if at > now]
+
+
+class _View:
+    """The suppositions that matter, of all families, as one list with weights."""
+
+    def __init__(self, belief: Belief) -> None:
+        chances = belief.chances()
+        self._parts = [one for one in belief.populations if chances[one.name] > 1e-3]
+        self.at_once = sum(chances[one.name] for one in self._parts if not one.family.gradual)
+        """Chance that what comes back comes back at once, and is dear to use up again."""
+        self.weights = np.concatenate([one.weights() * chances[one.name] for one in self._parts])
+        self.sure = next(iter(chances.values())) > SURE
+        best = belief.best()
+        fit = best.fit > best.fit.max() - 2
+        assert best.supposed is not None
+        self.fills = best.family.blocks and np.ptp(best.supposed.window[fit]) > CLOSE * best.supposed.window[fit].max()
+        """Whether the limit is to be used up without a refusal, which would hide the window behind a block."""
+        self.limit = self.median(np.concatenate([one.supposed.limit for one in self._parts if one.supposed]))
+        self.window = self.median(np.concatenate([one.supposed.window for one in self._parts if one.supposed]))
+
+    def room(self, t: float) -> Floats:
+        return np.concatenate([one.room(np.full(len(one.fit), t)) for one in self._parts])
+
+    def ready(self, t: float) -> Floats:
+        return np.concatenate([one.ready(t) for one in self._parts])
+
+    def median(self, values: Floats) -> float:
+        return self.quantiles(values, (0.5,))[0]
+
+    def quantiles(self, values: Floats, shares: tuple[float, ...]) -> list[float]:
+        order = np.argsort(values)
+        steps = np.cumsum(self.weights[order])
+        places = np.minimum(np.searchsorted(steps, np.array(shares) * steps[-1]), len(order) - 1)
+        return [float(values[order[place]]) for place in places]
+
+    def choice(self, at: float, times: int, talk: Talk) -> Choice:
+        """What the step would tell and cost."""
+        outcome = np.minimum(self.room(at), times)
+        gradual = 1 - self.at_once > TELLS
+        grain = max(1.0, times / 20, 2 + 4 * talk.spread * self.limit / self.window if gradual and times > 1 else 0.0)
+        shares = np.bincount((outcome / grain).astype(int), weights=self.weights)
+        shares = shares[shares > 0] / shares.sum()
+        bits = float(-(shares * np.log2(shares)).sum())
+        admitted = float(self.weights @ outcome) / float(self.weights.sum())
+        span = max(0.0, at - talk.now) / max(self.window, 1e-3)
+        price = (times + 0.5 * admitted) / (3 * self.limit) + max(0.0, times - admitted - 1) / 50
+        if times == 1 and bits > TELLS:
+            price += admitted * self.at_once / 4
+        return Choice(at, times, bits, price + span / 4 + 0.01)

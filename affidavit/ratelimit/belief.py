@@ -1,0 +1,414 @@
+"""What the answers so far leave possible: many suppositions of every family, each weighed by how well it foretold them.
+
+    belief.see(seen)      every supposition foretells the batch, is weighed by what came, and follows it
+    belief.chances()      family -> probability
+    belief.ready(now)     when each supposition would be admitted again, with its weight
+
+Suppositions that did not foretell what came die; those that did are copied and varied a little, and every variation
+is held against all that was seen so far. So the numbers grow as exact as the answers allow.
+
+A likelihood has four parts: the batch was admitted as foretold, at a moment that is known only up to the round trip;
+fewer were, because others used the key too; rounding; and anything else, which is next to impossible.
+
+Inelegant: the weight of a family is that of its best supposition and not of all, since varied copies are no fair sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from affidavit.ratelimit.families import FAMILIES, Family, Floats, Machine, Supposed
+
+SIZE = 300
+PHASED_SIZE = 700
+OFFSETS = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])[:, None]
+SHARES = np.array([0.1, 0.25, 0.3, 0.25, 0.1])
+LIKELY_FIRST = (2, 1, 3, 0, 4)
+OTHERS = 0.02
+"""Chance that others took something just now."""
+IMPOSSIBLE = 1e-4
+FOLLOWED_HINTS = 3
+SURPRISE = 1.5
+TRIES = 3
+ROUND = (0.5, 1, 2, 3, 5, 6, 10, 12, 15, 20, 24, 30, 40, 45, 60, 90, 100, 120, 180, 300, 600, 900)
+SHORTEST, LONGEST = 0.2, 900.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A batch of requests that were sent at once, and what became of them."""
+
+    at: float
+    """When they arrived, seconds since the first request; half a round trip after they left."""
+    spread: float
+    """How far off that may be, seconds."""
+    admitted: int
+    refused: int
+    late: float = 0.0
+    """Seconds by which the last admitted one was answered later than the round trip explains."""
+    remaining: int | None = None
+    """What the last of them left, as announced."""
+    wait: float | None = None
+    """Seconds that a refusal asked to wait."""
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What the answers announce; a supposition that fits is tried, and no more."""
+
+    limits: tuple[int, ...] = ()
+    windows: tuple[float, ...] = ()
+    boundaries: tuple[float, ...] = ()
+    """Moments at which a window begins."""
+    longest: float = LONGEST
+    shortest: float = SHORTEST
+
+
+class Population:
+    """The suppositions of one family."""
+
+    def __init__(self, name: str, family: Family, size: int, chance: np.random.Generator) -> None:
+        """Without any until `renew`."""
+        self.name, self.family, self.size = name, family, size
+        self._chance = chance
+        self.supposed: Supposed | None = None
+        self.fit: Floats = np.zeros(0)
+        self._machine: Machine | None = None
+        self._hints_followed = 0
+        self._until, self._shortest = 0.0, SHORTEST
+        self.surprised = False
+
+    def see(self, seen: Seen) -> None:
+        """Weigh by one batch, and follow it."""
+        assert self.supposed is not None
+        assert self._machine is not None
+        machine, arrived = self._machine, seen.admitted + seen.refused
+        moments = np.broadcast_to(seen.at + seen.spread * OFFSETS, (len(OFFSETS), len(self.fit)))
+        room = self._refilled(machine.room(moments), seen)
+        chance, best = self._admission(seen, np.minimum(room, arrived))
+        moment = np.take_along_axis(moments, best[None], 0)[0]
+        others = np.zeros(len(self.fit))
+        if seen.remaining is not None:
+            expected = np.take_along_axis(room, best[None], 0)[0] - seen.admitted
+            others = np.clip(expected - seen.remaining, 0.0, None)
+            chance = chance * self._announcement(expected - seen.remaining, self._blur(seen))
+            others = np.where(others > self._blur(seen), others, 0.0)
+        chance = chance * self._delay(seen, room[2])
+        if self.family.refills and seen.admitted > 1:  # half of it at each end, since it refills in between
+            machine.take(moments[0], np.full(len(self.fit), seen.admitted // 2), 0)
+            machine.take(moments[-1], seen.admitted - seen.admitted // 2 + others, seen.refused)
+        else:
+            machine.take(moment, seen.admitted + others, seen.refused)
+        if seen.wait is not None and seen.refused and self._hints_followed < FOLLOWED_HINTS:
+            self._hints_followed += 1
+            early = machine.ready(moment) - seen.at - seen.wait
+            chance = chance * np.where(np.abs(early + 1) <= 1 + 2 * seen.spread, 1.0, 0.4)
+        self.fit = self.fit + np.log(chance + IMPOSSIBLE)
+
+    def _refilled(self, room: Floats, seen: Seen) -> Floats:
+        """With what comes back while a batch arrives: even a full bucket admits more than it holds then."""
+        if not self.family.refills or seen.admitted + seen.refused == 1:
+            return room
+        assert self.supposed is not None
+        back = (OFFSETS + 1) * seen.spread * self.supposed.limit / self.supposed.window
+        return np.floor(room[0] + back + 0.3)
+
+    def _admission(self, seen: Seen, foretold: Floats) -> tuple[Floats, np.ndarray[tuple[int, ...], np.dtype[np.intp]]]:
+        """Chance that so many were admitted, and which of the possible moments explains it best."""
+        same = foretold == seen.admitted
+        low, high = foretold.min(0), foretold.max(0)
+        within = ((low <= seen.admitted) & (seen.admitted <= high)) / (high - low + 1)
+        missing = foretold[2] - seen.admitted
+        sharp = 0.3 if self.family.refills and seen.admitted + seen.refused > 1 else 0.8
+        chance = (1 - OTHERS) * (sharp * (SHARES @ same) + (1 - sharp) * within)
+        if seen.refused:
+            chance = chance + np.where(missing > 0, OTHERS * 0.5 * 0.9**missing, 0.0)
+        if self.family.gradual and seen.admitted + seen.refused > 2:
+            blur = self._blur(seen)
+            chance = chance + np.where(np.abs(missing) <= blur, 0.15 / blur, 0.0)
+        order = np.array(LIKELY_FIRST)
+        first = order[np.argmax(same[order], axis=0)]
+        return chance, first
+
+    def _blur(self, seen: Seen) -> Floats:
+        """Requests by which rounding and the unknown moment of arrival may change what is foretold."""
+        assert self.supposed is not None
+        if not self.family.gradual:
+            return np.zeros(len(self.fit))
+        return 1 + np.floor(2 * seen.spread * self.supposed.limit / self.supposed.window)
+
+    def _announcement(self, off: Floats, blur: Floats) -> Floats:
+        """Chance of what was announced as remaining; `off` is what was expected less what was announced."""
+        exact = np.where(off == 0, 0.6, 0.0) + np.where(np.abs(off) <= blur, 0.4 / (blur + 1), 0.0)
+        return exact + np.where(off > 0, OTHERS * 0.8**off, 0.0) + 1e-3
+
+    def _delay(self, seen: Seen, room: Floats) -> Floats | float:
+        """Chance of how long the last answer took."""
+        assert self.supposed is not None
+        noticeable = 0.05 + 4 * seen.spread
+        if seen.admitted < 2:
+            return 1.0
+        if not self.family.delays:
+            return 1.0 if seen.late <= noticeable else 0.01
+        each, waiting = self.supposed.window / self.supposed.limit, np.maximum(0.0, self.supposed.limit - room)
+        foretold = (waiting + seen.admitted - 1) * each
+        off = np.abs(seen.late - foretold) - np.where(waiting > 0, each, 0.0)
+        return np.where(off <= 2 * seen.spread + 0.01 + 0.002 * foretold, 1.0, 1e-3)
+
+    def room(self, t: Floats) -> Floats:
+        """Requests that each supposition would admit at `t`."""
+        assert self._machine is not None
+        return self._machine.room(t)
+
+    def ready(self, t: float) -> Floats:
+        """When each would admit one, from `t` on."""
+        assert self._machine is not None
+        return self._machine.ready(np.full(len(self.fit), t))
+
+    def weights(self) -> Floats:
+        """Of the suppositions, together 1."""
+        found: Floats = np.exp(self.fit - self.fit.max())
+        return found / found.sum()
+
+    @property
+    def score(self) -> float:
+        """Log of how likely the family is, beside the others."""
+        return self.family.odds + float(self.fit.max(initial=-np.inf))
+
+    def worn(self) -> bool:
+        """Whether too few suppositions carry the weight."""
+        weights = self.weights()
+        return float(1 / (weights**2).sum()) < self.size / 3
+
+    def renew(self, history: Sequence[Seen], hints: Hints) -> None:
+        """Let the unfit die and the fit be varied; hold all against the whole history."""
+        some = self.size // (2 if self.surprised else 5)
+        fresh = self._fresh(self.size if self.supposed is None else some, history, hints)
+        self.supposed = fresh if self.supposed is None else _joined(fresh, *self._heirs(len(fresh.limit)))
+        self._machine = self.family.machine(self.supposed)
+        self.fit = _oddity(self.supposed, self.family, hints.shortest)
+        self._hints_followed, self._until, self._shortest = 0, history[-1].at, hints.shortest
+        for seen in history:
+            self.see(seen)
+
+    def _heirs(self, less: int) -> Iterator[Supposed]:
+        assert self.supposed is not None
+        weights, half = self.weights(), self.size // 4
+        steps = (self._chance.random() + np.arange(half)) / half
+        chosen = np.minimum(np.searchsorted(np.cumsum(weights), steps), len(weights) - 1)
+        yield self.supposed[np.unique(chosen)]
+        rest = self.size - less - len(np.unique(chosen))
+        parents = self.supposed[self._chance.choice(len(weights), rest, p=weights)]
+        yield self._varied(parents, self._width(weights))
+
+    def _width(self, weights: Floats) -> float:
+        """How far apart, relatively, the windows of the fit are."""
+        assert self.supposed is not None
+        logs = np.log(self.supposed.window)
+        mean = float(weights @ logs)
+        return float(np.clip(np.sqrt(weights @ (logs - mean) ** 2), 3e-4, 0.7))
+
+    def _varied(self, parents: Supposed, width: float) -> Supposed:
+        count, chance = len(parents.limit), self._chance
+        window = parents.window * np.exp(width * chance.normal(size=count) * chance.choice([0.3, 1.0, 2.0], count))
+        snapped = _snapped(window)
+        window = np.where((chance.random(count) < 0.25) & (np.abs(snapped / window - 1) < 3 * width), snapped, window)
+        window = np.where(chance.random(count) < 0.3, parents.window, np.clip(window, self._shortest, 2 * LONGEST))
+        boundary = parents.phase + np.floor((self._until - parents.phase) / parents.window) * parents.window
+        # Turning about a boundary among what was seen keeps that one, whatever the window becomes.
+        phase = parents.phase + np.floor(chance.random(count) * self._until / parents.window) * parents.window
+        shift = np.clip(boundary.std(), 1e-3, 0.3 * window) * chance.normal(size=count)
+        shift = shift * chance.choice([0.0, 0.1, 0.4, 1.0], count)
+        limit = parents.limit + np.where(chance.random(count) < 0.25, chance.integers(-2, 4, count), 0)
+        block = parents.block * np.exp(np.where(chance.random(count) < 0.7, width, 0.0) * chance.normal(size=count))
+        counts = np.where(chance.random(count) < 0.1, ~parents.counts, parents.counts)
+        return Supposed(np.maximum(1.0, limit), window, phase + shift, block, counts & self.family.counting)
+
+    def _fresh(self, count: int, history: Sequence[Seen], hints: Hints) -> Supposed:
+        chance = self._chance
+        shortest, longest = hints.shortest, hints.longest
+        limit = self._limits(count, history, hints)
+        window = np.exp(chance.uniform(np.log(shortest), np.log(longest), count))
+        window = _either(window, ROUND, 0.3, chance)
+        window = _either(window, hints.windows, 0.3, chance)
+        clues = Clues(history, chance)
+        window, end = clues.windows(self.family, window, limit)
+        window = np.where((window < shortest) | (window > longest), shortest * np.exp(3 * chance.random(count)), window)
+        if self.family.gradual and not self.family.phased:  # some of what was admitted had come back meanwhile
+            limit = np.where(chance.random(count) < 0.5, np.round(limit / (1 + clues.ramp / window)), limit)
+        if self.supposed is not None:
+            parents = self.supposed[chance.choice(len(self.fit), count, p=self.weights())]
+            limit = np.where(chance.random(count) < 0.5, parents.limit, limit)
+            window = np.where(chance.random(count) < 0.2, parents.window, window)
+        phase = _either(chance.random(count) * window, hints.boundaries, 0.3, chance)
+        phase = np.where(chance.random(count) < 0.8, end, phase) if self.family.boundaries else phase
+        block = window * chance.choice([1.0, 1.0, 2.0, 3.0, 5.0, 10.0], count)
+        block = _either(block, tuple(seen.wait for seen in history if seen.wait), 0.3, chance)
+        block = np.where(chance.random(count) < 0.5, clues.locks(block), block)
+        counts = (chance.random(count) < 0.3) & self.family.counting
+        return Supposed(np.maximum(1.0, limit), window, phase, block, counts)
+
+    def _limits(self, count: int, history: Sequence[Seen], hints: Hints) -> Floats:
+        """What the batches up to a refusal say of the limit, if the window began before the first, the second, …"""
+        chance = self._chance
+        sums: list[float] = [float(limit) for limit in hints.limits] * 2
+        admitted = np.array([seen.admitted for seen in history], dtype=float)
+        for index, seen in enumerate(history):
+            if seen.refused and seen.admitted:
+                sums += np.cumsum(admitted[index::-1])[:6].tolist()
+        if not sums:
+            low = max(1.0, float(admitted.sum()))
+            return np.floor(np.exp(chance.uniform(np.log(low), np.log(4 * low + 1000), count)))
+        limit = chance.choice(np.array(sums), count)
+        limit = limit + np.where(chance.random(count) < 0.2, chance.geometric(0.4, count), 0)
+        return np.maximum(1.0, limit)
+
+
+class Clues:
+    """What the moments of a history suggest: between a refusal and the next admission something ended."""
+
+    def __init__(self, history: Sequence[Seen], chance: np.random.Generator) -> None:
+        """Find the gaps."""
+        self._chance = chance
+        self._at = np.array([one.at for one in history])
+        self._refused = np.array([one.at for one in history if one.refused])
+        pairs = zip(history, history[1:], strict=False)
+        self._gaps = np.array([(a.at, b.at, b.admitted) for a, b in pairs if a.refused and b.admitted]).reshape(-1, 3)
+        first = next((one.at for one in history if one.refused), 0.0)
+        self.ramp = float(first - self._at[0])
+        """Seconds up to the first refusal."""
+        self._paces = np.array([one.late / (one.admitted - 1) for one in history if one.admitted > 1 and one.late])
+
+    def reopenings(self, otherwise: Floats) -> Floats:
+        """Moments inside gaps; mostly of the narrow ones."""
+        if not len(self._gaps):
+            return otherwise
+        odds = 1 / (self._gaps[:, 1] - self._gaps[:, 0] + 0.01)
+        chosen = self._gaps[self._chance.choice(len(self._gaps), len(otherwise), p=odds / odds.sum())]
+        found: Floats = chosen[:, 0] + self._chance.random(len(otherwise)) * (chosen[:, 1] - chosen[:, 0])
+        return found
+
+    def windows(self, family: Family, otherwise: Floats, limit: Floats) -> tuple[Floats, Floats]:
+        """Spans that the family needs for the gaps, and where they end."""
+        end = self.reopenings(otherwise)
+        span = self._spans(family, otherwise, limit, end)
+        return np.where((span > 0) & (self._chance.random(len(span)) < 0.7), span, otherwise), end
+
+    def _spans(self, family: Family, otherwise: Floats, limit: Floats, end: Floats) -> Floats:
+        count, chance = len(otherwise), self._chance
+        if family.delays:
+            pick = chance.choice(self._paces[-3:], count) if len(self._paces) else otherwise / limit
+            found: Floats = limit * pick
+            return found
+        if not len(self._gaps):
+            return otherwise
+        if family.phased:
+            begin, times = self.reopenings(otherwise), chance.integers(1, 5, count)
+            return np.asarray(np.abs(end - begin) / times)
+        elif family.gradual:
+            chosen = self._gaps[chance.integers(0, len(self._gaps), count)]
+            return np.asarray(limit * (chosen[:, 1] - chosen[:, 0]) / np.maximum(0.5, chosen[:, 2] - chance.random(count)))
+        return np.asarray(end - chance.choice(self._at, count))
+
+    def locks(self, otherwise: Floats) -> Floats:
+        """Spans from a refusal to a moment inside a gap."""
+        span = self.reopenings(otherwise) - self._chance.choice(self._refused, len(otherwise))
+        return np.where((span > 0) & (len(self._gaps) > 0), span, otherwise)
+
+
+class Belief:
+    """All families together."""
+
+    def __init__(self, seed: int = 0) -> None:
+        """Nothing seen."""
+        self.history: list[Seen] = []
+        self.hints = Hints()
+        chance = np.random.default_rng(seed)
+        self.populations = [
+            Population(name, family, PHASED_SIZE if family.phased else SIZE, chance)
+            for name, family in FAMILIES.items()
+        ]
+
+    def start(self) -> None:
+        """Suppose, from the history and the hints given."""
+        for one in self.populations:
+            one.renew(self.history, self.hints)
+        self.settle(2)
+
+    def see(self, seen: Seen) -> None:
+        """Learn from one batch."""
+        self.history.append(seen)
+        best = max(one.score for one in self.populations)
+        for one in self.populations:
+            before = one.score
+            one.see(seen)
+            if before < best - 14 and len(self.history) % 6:
+                continue
+            for _ in range(TRIES):
+                one.surprised = one.score < before - SURPRISE
+                if not one.surprised and not one.worn():
+                    break
+                one.renew(self.history, self.hints)
+
+    def settle(self, rounds: int = 3) -> None:
+        """Vary once more what is still likely."""
+        for _ in range(rounds):
+            best = max(one.score for one in self.populations)
+            for one in self.populations:
+                if one.score > best - 20:
+                    one.renew(self.history, self.hints)
+
+    def chances(self) -> Mapping[str, float]:
+        """Family -> probability, the most likely first."""
+        best = max(one.score for one in self.populations)
+        raw = {one.name: float(np.exp(one.score - best)) for one in self.populations}
+        total = sum(raw.values())
+        return {name: raw[name] / total for name in sorted(raw, key=raw.__getitem__, reverse=True)}
+
+    def best(self) -> Population:
+        """The most likely family."""
+        return max(self.populations, key=lambda one: one.score)
+
+
+def _oddity(supposed: Supposed, family: Family, shortest: float) -> Floats:
+    """Log of how likely the parameters are beforehand: round numbers, and windows longer than an answer takes."""
+    odd = np.where(_roundness(supposed.window) > 0, 0.0, -1.0)
+    odd = odd + np.where(supposed.counts, -1.0, 0.0) + _roundness_of_limit(supposed.limit)
+    odd = odd + (0.0 if family.timeless else np.where(supposed.window < 2.5 * shortest, -3.0 * (shortest > SHORTEST), 0.0))
+    return odd + (np.where(_roundness(supposed.block) > 0, 0.0, -0.5) if family.blocks else 0.0)
+
+
+def _roundness(seconds: Floats) -> Floats:
+    """1 for whole and half seconds."""
+    return np.where(np.abs(seconds * 2 - np.round(seconds * 2)) < 1e-6, 1.0, 0.0)
+
+
+def _roundness_of_limit(limit: Floats) -> Floats:
+    """People choose hundreds before tens before fives."""
+    found: Floats = np.select([limit % 100 == 0, limit % 10 == 0, limit % 5 == 0], [0.0, -0.5, -1.0], -1.5)
+    return found
+
+
+def _snapped(seconds: Floats) -> Floats:
+    """The nearest round number; of long spans, of five or ten seconds."""
+    grain = np.where(seconds < 3, 0.1, np.where(seconds < 20, 0.5, np.where(seconds < 60, 1.0, 5.0)))
+    return np.maximum(grain, np.round(seconds / grain) * grain)
+
+
+def _either(values: Floats, hints: Sequence[float], share: float, chance: np.random.Generator) -> Floats:
+    if not len(hints):
+        return values
+    return np.where(chance.random(len(values)) < share, chance.choice(np.array(hints, dtype=float), len(values)), values)
+
+
+def _joined(*parts: Supposed) -> Supposed:
+    return Supposed(
+        np.concatenate([one.limit for one in parts]),
+        np.concatenate([one.window for one in parts]),
+        np.concatenate([one.phase for one in parts]),
+        np.concatenate([one.block for one in parts]),
+        np.concatenate([one.counts for one in parts]),
+    )

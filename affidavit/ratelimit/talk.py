@@ -1,0 +1,144 @@
+"""One examination's conversation: what was asked and answered, what it cost, and when it has to end.
+
+Every request passes `Talk.send`, so the caps hold whatever a strategy wants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+
+from affidavit.ratelimit.belief import Seen
+from affidavit.ratelimit.records import Caps, Interval, Place, Reply, Send, Traced, Wait
+from affidavit.ratelimit.headers import Said, said
+
+TOO_MANY = 429
+NO_ENTRY = frozenset({401, 403})
+LEAST_SPREAD = 0.001
+
+Step = Generator[Send | Wait, tuple[Reply, ...] | None, "Seen"]
+
+
+class StopError(Exception):
+    """The examination has to end; the message says why."""
+
+
+@dataclass
+class Talk:
+    """What was said so far with one place."""
+
+    caps: Caps
+    place: Place
+    started: float | None = None
+    now: float = 0.0
+    """Seconds since the first request, at the last answer."""
+    trace: list[Traced] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
+    """Beside the trace, what each answer announced."""
+    refused: int = 0
+    _trips: list[float] = field(default_factory=list)
+    """Round trips of requests that did not have to wait."""
+
+    @property
+    def requests(self) -> int:
+        """So many were sent."""
+        return len(self.trace)
+
+    @property
+    def trip(self) -> float:
+        """The usual round trip, seconds."""
+        ordered = sorted(self._trips)
+        return ordered[len(ordered) // 2] if ordered else 0.0
+
+    @property
+    def spread(self) -> float:
+        """How far off a moment of arrival may be, seconds."""
+        if len(self._trips) < 3:
+            return max(LEAST_SPREAD, self.trip / 4)
+        ordered = sorted(self._trips)
+        return max(LEAST_SPREAD, (ordered[int(0.9 * (len(ordered) - 1))] - ordered[0]) / 3)
+
+    def skew(self) -> Interval | None:
+        """Seconds by which the server's clock is ahead; None without a Date."""
+        dated = [(one.date, row) for one, row in zip(self.said, self.trace, strict=True) if one.date is not None]
+        if not dated or self.started is None:
+            return None
+        low = max(date - row.answered_at for date, row in dated) - self.started
+        high = min(date + 1 - row.sent_at for date, row in dated) - self.started
+        return Interval(min(low, high), (low + high) / 2, max(low, high))
+
+    def resets(self) -> list[float]:
+        """Announced resets, as seconds since the first request."""
+        skew, found = self.skew(), []
+        for one, row in zip(self.said, self.trace, strict=True):
+            if one.reset is None:
+                continue
+            if one.reset_dialect == "delta-s":
+                found.append(row.answered_at + one.reset - 0.5)
+            elif skew is not None:
+                moment = one.reset_in((self.started or 0.0) + skew.best) or 0.0
+                found.append(moment - (0.5 if one.reset_dialect == "epoch-s" else 0.0))
+        return found
+
+    def wait(self, until: float) -> Generator[Send | Wait, tuple[Reply, ...] | None, None]:
+        """Let time pass until a moment since the first request. Raises StopError when that is beyond the cap."""
+        if until > self.caps.seconds:
+            raise StopError(f"the next step would end after the {self.caps.seconds:g} s allowed")
+        if self.started is not None and until > self.now:
+            yield Wait(self.started + until)
+            self.now = until
+
+    def send(self, times: int = 1, place: Place | None = None) -> Step:
+        """Send at once, and note what came. Raises StopError when it may not, or when what came forbids to go on."""
+        if self.requests + times > self.caps.requests:
+            raise StopError(f"the {self.caps.requests} requests allowed are spent")
+        if self.refused >= self.caps.refused:
+            raise StopError(f"the {self.caps.refused} refusals allowed have come")
+        replies = (yield Send(times, place or self.place)) or ()
+        if self.started is None:
+            self.started = min(one.sent_at for one in replies)
+        notes = [said(one) for one in replies]
+        for one, note in zip(replies, notes, strict=True):
+            self.trace.append(self._traced(one, note, place or self.place))
+            self.said.append(note)
+        self.now = max(self.now, *(one.answered_at - self.started for one in replies))
+        seen = self._seen(replies, notes)
+        self.refused += seen.refused
+        self._check(replies, notes)
+        return seen
+
+    def _traced(self, one: Reply, note: Said, place: Place) -> Traced:
+        start = self.started or 0.0
+        return Traced(one.sent_at - start, one.answered_at - start, one.status, note.remaining, place)
+
+    def _seen(self, replies: tuple[Reply, ...], notes: list[Said]) -> Seen:
+        refused = [note for one, note in zip(replies, notes, strict=True) if one.status == TOO_MANY]
+        served = [note for one, note in zip(replies, notes, strict=True) if one.status != TOO_MANY]
+        trips = sorted(one.answered_at - one.sent_at for one in replies)
+        longest = max((one.answered_at - one.sent_at for one in replies if one.status != TOO_MANY), default=0.0)
+        if not self._trips or trips[-1] < 3 * self.trip + 0.05:
+            self._trips += trips[:: max(1, len(trips) // 5)]
+        left = [note.remaining for note in served if note.remaining is not None]
+        trip = trips[0] if len(replies) == 1 and trips[0] < 3 * self.trip + 0.05 else self.trip or trips[0]
+        arrived = replies[0].sent_at - (self.started or 0.0) + trip / 2
+        return Seen(
+            arrived,
+            self.spread * (1.0 if len(replies) == 1 else 1.4),
+            len(served),
+            len(refused),
+            max(0.0, longest - self.trip),
+            min(left) if left else None,
+            max((note.retry_after for note in refused if note.retry_after is not None), default=None),
+        )
+
+    def _check(self, replies: tuple[Reply, ...], notes: list[Said]) -> None:
+        for one, note in zip(replies, notes, strict=True):
+            if one.status == 0:
+                raise StopError("a request got no answer")
+            if one.status in NO_ENTRY or one.status >= 500:
+                raise StopError(f"the target answered {one.status}")
+            if note.retry_after is not None and note.retry_after > self.caps.longest_wait:
+                raise StopError(f"the target asked to wait {note.retry_after:g} s")
+        limits = [one.limit for one in self.said if one.limit is not None]
+        if limits and limits[-1] < limits[0]:
+            raise StopError(f"the announced limit fell from {limits[0]} to {limits[-1]}")
