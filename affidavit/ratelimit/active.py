@@ -102,7 +102,6 @@ class _Budget:
 
     def enough(self) -> bool:
         best = self.belief.best()
-        assert best.supposed is not None
         first, *_ = self.belief.chances().values()
         weights = best.weights()
         limit, window = float(weights @ best.supposed.limit), float(weights @ best.supposed.window)
@@ -166,11 +165,10 @@ class _View:
         self.sure = next(iter(chances.values())) > SURE
         best = belief.best()
         fit = best.fit > best.fit.max() - 2
-        assert best.supposed is not None
         self.fills = best.family.blocks and np.ptp(best.supposed.window[fit]) > CLOSE * best.supposed.window[fit].max()
         """Whether the limit is to be used up without a refusal, which would hide the window behind a block."""
-        self.limit = self.median(np.concatenate([one.supposed.limit for one in self._parts if one.supposed]))
-        self.window = self.median(np.concatenate([one.supposed.window for one in self._parts if one.supposed]))
+        self.limit = self.median(np.concatenate([one.supposed.limit for one in self._parts]))
+        self.window = self.median(np.concatenate([one.supposed.window for one in self._parts]))
 
     def room(self, t: float) -> Floats:
         return np.concatenate([one.room(np.full(len(one.fit), t)) for one in self._parts])

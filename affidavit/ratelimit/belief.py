@@ -4,19 +4,20 @@
     belief.chances()      family -> probability
     belief.ready(now)     when each supposition would be admitted again, with its weight
 
-Suppositions that did not foretell what came die; those that did are copied and varied a little, and every variation
-is held against all that was seen so far. So the numbers grow as exact as the answers allow.
+Suppositions that did not foretell what came die; those that did are copied and varied a little, and all are held
+against all that was seen so far. So the numbers grow as exact as the answers allow.
 
 A likelihood has four parts: the batch was admitted as foretold, at a moment that is known only up to the round trip;
 fewer were, because others used the key too; rounding; and anything else, which is next to impossible.
 
-Inelegant: the weight of a family is that of its best supposition and not of all, since varied copies are no fair sample.
+Inelegant: the weight of a family is that of its best supposition and not of all, as copies are no fair sample.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -67,6 +68,9 @@ class Hints:
     shortest: float = SHORTEST
 
 
+NOTHING = Supposed(*(np.zeros(0),) * 4, np.zeros(0, dtype=bool))
+
+
 class Population:
     """The suppositions of one family."""
 
@@ -74,17 +78,15 @@ class Population:
         """Without any until `renew`."""
         self.name, self.family, self.size = name, family, size
         self._chance = chance
-        self.supposed: Supposed | None = None
+        self.supposed = NOTHING
         self.fit: Floats = np.zeros(0)
-        self._machine: Machine | None = None
+        self._machine: Machine = family.machine(NOTHING)
         self._hints_followed = 0
         self._until, self._shortest = 0.0, SHORTEST
         self.surprised = False
 
     def see(self, seen: Seen) -> None:
         """Weigh by one batch, and follow it."""
-        assert self.supposed is not None
-        assert self._machine is not None
         machine, arrived = self._machine, seen.admitted + seen.refused
         moments = np.broadcast_to(seen.at + seen.spread * OFFSETS, (len(OFFSETS), len(self.fit)))
         room = self._refilled(machine.room(moments), seen)
@@ -112,9 +114,8 @@ class Population:
         """With what comes back while a batch arrives: even a full bucket admits more than it holds then."""
         if not self.family.refills or seen.admitted + seen.refused == 1:
             return room
-        assert self.supposed is not None
         back = (OFFSETS + 1) * seen.spread * self.supposed.limit / self.supposed.window
-        return np.floor(room[0] + back + 0.3)
+        return np.asarray(np.floor(room[0] + back + 0.3))
 
     def _admission(self, seen: Seen, foretold: Floats) -> tuple[Floats, np.ndarray[tuple[int, ...], np.dtype[np.intp]]]:
         """Chance that so many were admitted, and which of the possible moments explains it best."""
@@ -135,7 +136,6 @@ class Population:
 
     def _blur(self, seen: Seen) -> Floats:
         """Requests by which rounding and the unknown moment of arrival may change what is foretold."""
-        assert self.supposed is not None
         if not self.family.gradual:
             return np.zeros(len(self.fit))
         return 1 + np.floor(2 * seen.spread * self.supposed.limit / self.supposed.window)
@@ -147,7 +147,6 @@ class Population:
 
     def _delay(self, seen: Seen, room: Floats) -> Floats | float:
         """Chance of how long the last answer took."""
-        assert self.supposed is not None
         noticeable = 0.05 + 4 * seen.spread
         if seen.admitted < 2:
             return 1.0
@@ -160,18 +159,16 @@ class Population:
 
     def room(self, t: Floats) -> Floats:
         """Requests that each supposition would admit at `t`."""
-        assert self._machine is not None
         return self._machine.room(t)
 
     def ready(self, t: float) -> Floats:
         """When each would admit one, from `t` on."""
-        assert self._machine is not None
         return self._machine.ready(np.full(len(self.fit), t))
 
     def weights(self) -> Floats:
         """Of the suppositions, together 1."""
         found: Floats = np.exp(self.fit - self.fit.max())
-        return found / found.sum()
+        return np.asarray(found / found.sum())
 
     @property
     def score(self) -> float:
@@ -186,8 +183,8 @@ class Population:
     def renew(self, history: Sequence[Seen], hints: Hints) -> None:
         """Let the unfit die and the fit be varied; hold all against the whole history."""
         some = self.size // (2 if self.surprised else 5)
-        fresh = self._fresh(self.size if self.supposed is None else some, history, hints)
-        self.supposed = fresh if self.supposed is None else _joined(fresh, *self._heirs(len(fresh.limit)))
+        fresh = self._fresh(self.size if not len(self.fit) else some, history, hints)
+        self.supposed = fresh if not len(self.fit) else _joined(fresh, *self._heirs(len(fresh.limit)))
         self._machine = self.family.machine(self.supposed)
         self.fit = _oddity(self.supposed, self.family, hints.shortest)
         self._hints_followed, self._until, self._shortest = 0, history[-1].at, hints.shortest
@@ -195,7 +192,6 @@ class Population:
             self.see(seen)
 
     def _heirs(self, less: int) -> Iterator[Supposed]:
-        assert self.supposed is not None
         weights, half = self.weights(), self.size // 4
         steps = (self._chance.random() + np.arange(half)) / half
         chosen = np.minimum(np.searchsorted(np.cumsum(weights), steps), len(weights) - 1)
@@ -206,7 +202,6 @@ class Population:
 
     def _width(self, weights: Floats) -> float:
         """How far apart, relatively, the windows of the fit are."""
-        assert self.supposed is not None
         logs = np.log(self.supposed.window)
         mean = float(weights @ logs)
         return float(np.clip(np.sqrt(weights @ (logs - mean) ** 2), 3e-4, 0.7))
@@ -239,7 +234,7 @@ class Population:
         window = np.where((window < shortest) | (window > longest), shortest * np.exp(3 * chance.random(count)), window)
         if self.family.gradual and not self.family.phased:  # some of what was admitted had come back meanwhile
             limit = np.where(chance.random(count) < 0.5, np.round(limit / (1 + clues.ramp / window)), limit)
-        if self.supposed is not None:
+        if len(self.fit):
             parents = self.supposed[chance.choice(len(self.fit), count, p=self.weights())]
             limit = np.where(chance.random(count) < 0.5, parents.limit, limit)
             window = np.where(chance.random(count) < 0.2, parents.window, window)
@@ -252,7 +247,7 @@ class Population:
         return Supposed(np.maximum(1.0, limit), window, phase, block, counts)
 
     def _limits(self, count: int, history: Sequence[Seen], hints: Hints) -> Floats:
-        """What the batches up to a refusal say of the limit, if the window began before the first, the second, …"""
+        """What the batches up to a refusal say of the limit, whichever of them the window began with."""
         chance = self._chance
         sums: list[float] = [float(limit) for limit in hints.limits] * 2
         admitted = np.array([seen.admitted for seen in history], dtype=float)
@@ -264,7 +259,7 @@ class Population:
             return np.floor(np.exp(chance.uniform(np.log(low), np.log(4 * low + 1000), count)))
         limit = chance.choice(np.array(sums), count)
         limit = limit + np.where(chance.random(count) < 0.2, chance.geometric(0.4, count), 0)
-        return np.maximum(1.0, limit)
+        return np.asarray(np.maximum(1.0, limit))
 
 
 class Clues:
@@ -275,7 +270,7 @@ class Clues:
         self._chance = chance
         self._at = np.array([one.at for one in history])
         self._refused = np.array([one.at for one in history if one.refused])
-        pairs = zip(history, history[1:], strict=False)
+        pairs = pairwise(history)
         self._gaps = np.array([(a.at, b.at, b.admitted) for a, b in pairs if a.refused and b.admitted]).reshape(-1, 3)
         first = next((one.at for one in history if one.refused), 0.0)
         self.ramp = float(first - self._at[0])
@@ -308,9 +303,11 @@ class Clues:
         if family.phased:
             begin, times = self.reopenings(otherwise), chance.integers(1, 5, count)
             return np.asarray(np.abs(end - begin) / times)
-        elif family.gradual:
+        if family.gradual:
             chosen = self._gaps[chance.integers(0, len(self._gaps), count)]
-            return np.asarray(limit * (chosen[:, 1] - chosen[:, 0]) / np.maximum(0.5, chosen[:, 2] - chance.random(count)))
+            return np.asarray(
+                limit * (chosen[:, 1] - chosen[:, 0]) / np.maximum(0.5, chosen[:, 2] - chance.random(count))
+            )
         return np.asarray(end - chance.choice(self._at, count))
 
     def locks(self, otherwise: Floats) -> Floats:
@@ -377,7 +374,9 @@ def _oddity(supposed: Supposed, family: Family, shortest: float) -> Floats:
     """Log of how likely the parameters are beforehand: round numbers, and windows longer than an answer takes."""
     odd = np.where(_roundness(supposed.window) > 0, 0.0, -1.0)
     odd = odd + np.where(supposed.counts, -1.0, 0.0) + _roundness_of_limit(supposed.limit)
-    odd = odd + (0.0 if family.timeless else np.where(supposed.window < 2.5 * shortest, -3.0 * (shortest > SHORTEST), 0.0))
+    odd = odd + (
+        0.0 if family.timeless else np.where(supposed.window < 2.5 * shortest, -3.0 * (shortest > SHORTEST), 0.0)
+    )
     return odd + (np.where(_roundness(supposed.block) > 0, 0.0, -0.5) if family.blocks else 0.0)
 
 
@@ -401,7 +400,9 @@ def _snapped(seconds: Floats) -> Floats:
 def _either(values: Floats, hints: Sequence[float], share: float, chance: np.random.Generator) -> Floats:
     if not len(hints):
         return values
-    return np.where(chance.random(len(values)) < share, chance.choice(np.array(hints, dtype=float), len(values)), values)
+    return np.where(
+        chance.random(len(values)) < share, chance.choice(np.array(hints, dtype=float), len(values)), values
+    )
 
 
 def _joined(*parts: Supposed) -> Supposed:

@@ -154,7 +154,7 @@ class SlidingLog:
         order = np.cumsum(np.where(young, self._counts, 0.0)[::-1], axis=0)[::-1]
         full = order >= self.p.limit
         last = np.max(np.where(full, self._times, LONG_AGO), axis=0, initial=LONG_AGO)
-        return np.maximum(t, last + self.p.window)
+        return np.asarray(np.maximum(t, last + self.p.window))
 
 
 class SlidingCounter:
@@ -262,7 +262,9 @@ class BlockingWindow:
         room = self.room(t)
         fresh = ~blocked & ((room == self.p.limit) | (admitted > room))
         self._begin = np.where(fresh, t, self._begin)
-        self._used = np.where(blocked, self._used, _used(np.where(fresh, 0.0, self._used), self.p.limit, admitted, refused))
+        self._used = np.where(
+            blocked, self._used, _used(np.where(fresh, 0.0, self._used), self.p.limit, admitted, refused)
+        )
         self._until = np.where(fresh, LONG_AGO, self._until)
         if refused:
             self._until = np.where(blocked & ~self.p.counts, self._until, t + self.p.block)

@@ -1,9 +1,9 @@
 """Find out which rate limiter answers: a generator that asks, is told what came, and ends in a verdict.
 
-    flow = examine(Caps(), "active")
-    flow yields Send(times, place)  ─►  the shell sends so many requests at once   ─►  flow.send(tuple of Reply)
-    flow yields Wait(until)         ─►  the shell lets time pass until that moment ─►  flow.send(None)
-    flow returns a Verdict (the value of StopIteration)
+flow = examine(Caps(), "active")
+flow yields Send(times, place)  ─►  the shell sends so many requests at once   ─►  flow.send(tuple of Reply)
+flow yields Wait(until)         ─►  the shell lets time pass until that moment ─►  flow.send(None)
+flow returns a Verdict (the value of StopIteration)
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from affidavit.ratelimit.belief import Belief, Population
 from affidavit.ratelimit.families import Floats
 from affidavit.ratelimit.records import NONE_FITS, UNKNOWN, Caps, Interval, Mode, Place, Reply, Send, Verdict, Wait
 from affidavit.ratelimit.talk import StopError, Talk
+
+__all__ = ["Caps", "Flow", "Interval", "Mode", "Place", "Reply", "Send", "Verdict", "Wait", "examine"]
 
 Flow = Generator[Send | Wait, tuple[Reply, ...] | None, Verdict]
 TIE = 0.03
@@ -43,11 +45,10 @@ def examine(
 
 def _verdict(talk: Talk, belief: Belief, mode: Mode, stopped: str) -> Verdict:
     best = belief.best()
-    if best.supposed is None:
+    if not belief.history:
         return Verdict(mode, UNKNOWN, trace=tuple(talk.trace), requests=talk.requests, stopped=stopped)
     belief.settle()
     best = belief.best()
-    assert best.supposed is not None
     chances = belief.chances()
     first, *others = chances
     slack = 1 + 2 * talk.spread * float(np.median(best.supposed.limit / best.supposed.window))

@@ -1,18 +1,8 @@
-"""Find out which rate limiter answers: a generator that asks, is told what came, and ends in a verdict.
-
-    flow = examine(Caps(), "active")
-    flow yields Send(times, place)  ─►  the shell sends so many requests at once   ─►  flow.send(tuple of Reply)
-    flow yields Wait(until)         ─►  the shell lets time pass until that moment ─►  flow.send(None)
-    flow returns a Verdict (the value of StopIteration)
-
-It decides when to ask, how often, and when to stop; the caps live here. It must not know how a request travels or what
-time it is: all its moments are those of the replies, so a shell may run on any clock. The shell sends reads only, each
-request of one `Send` at the same moment, unpaced, and gives back one reply each, in any order.
-"""
+"""What the examination of a limiter asks for, is told, and ends in: frozen records."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -127,5 +117,3 @@ class Verdict:
     """Why it ended before it knew enough: a cap, a status, a long wait; '' when it did not."""
     reason: str = ""
     """What the verdict rests on, in words."""
-
-

@@ -9,8 +9,8 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 
 from affidavit.ratelimit.belief import Seen
-from affidavit.ratelimit.records import Caps, Interval, Place, Reply, Send, Traced, Wait
 from affidavit.ratelimit.headers import Said, said
+from affidavit.ratelimit.records import Caps, Interval, Place, Reply, Send, Traced, Wait
 
 TOO_MANY = 429
 NO_ENTRY = frozenset({401, 403})
