@@ -1,34 +1,35 @@
 """What to ask, in which order, and what it will cost: a pure plan over the probes of a provider.
 
-A probe is worth the claims it decides first, weighed by priority, per request. Probes come in the order of that worth,
-each after those it builds on; the bursts that meet a rate limit come last, since after them a key is of no use for a
-while. With a budget the plan never costs more, and names what stays undecided for want of it.
+A part of a probe is worth the claims it decides first, weighed by priority, per request. Parts come in the order of
+that worth, each after those it builds on; the bursts that meet a rate limit come last, since after them a key is of no
+use for a while. With a budget the plan never costs more, and names what stays undecided for want of it.
 
 The costs are upper bounds: a poll that ends early leaves requests over, which the run plans again for.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from math import ceil
 from typing import Any
 
 from affidavit.catalog import Catalog, Claim, Row
 from affidavit.evidence import TOO_MANY, fits
 from affidavit.exchange import ABSENT
-from affidavit.probes.script import Call, Probe, Wait, whole_body
+from affidavit.probes.parts import Part, parts, references
+from affidavit.probes.script import CONTROL, Call, Probe, Wait, whole_body
 from affidavit.safety import Policy, unwanted
+from affidavit.worth import Wanted, Worth
 
 RECEIVER = "receiver"
+OBSERVED = 0.1
+"""What a claim that can only be observed counts, against one that can be broken."""
 NOTHING: Mapping[str, int] = {}
-AGAIN = 0.1
-"""What evidence for a row that is decided already counts, against the first."""
-CHANCE = 0.5
-"""How likely an answer that no row names holds what a row about any answer looks for."""
+TOO_DEAR = "needs more requests than the budget has"
 
 
 @dataclass(frozen=True)
@@ -44,18 +45,25 @@ class Means:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Probes in order, and what they come to."""
+class Turn:
+    """Steps of one probe, asked together, and what they cost at most."""
 
-    probes: tuple[Probe, ...]
-    costs: Mapping[str, int]
-    """Probe -> requests at most, of those that can be asked at all."""
+    probe: Probe
+    """With these steps alone."""
+    most: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to ask in order, and what it comes to."""
+
+    turns: tuple[Turn, ...]
     decided: tuple[str, ...]
     """Claims that will have evidence, when the target answers as documented."""
     undecided: Mapping[str, str]
     """Claim -> why not."""
     left_out: Mapping[str, str]
-    """Probe -> why it is not asked."""
+    """Probe, or `probe/step` of one that is asked in part -> why it is not asked."""
     roles: Mapping[str, int]
     """Key role -> its requests at most."""
     waits: float
@@ -64,7 +72,21 @@ class Plan:
     @property
     def requests(self) -> int:
         """All requests at most."""
-        return sum(self.costs[probe.id] for probe in self.probes)
+        return sum(turn.most for turn in self.turns)
+
+    @property
+    def reserved(self) -> int:
+        """Those of the bursts, which come last."""
+        return sum(turn.most for turn in self.turns if turn.probe.last)
+
+    @cached_property
+    def of(self) -> Mapping[str, Probe]:
+        """Probe id -> the steps of it that are asked, in the order written."""
+        found: dict[str, Probe] = {}
+        for turn in self.turns:
+            known = found.get(turn.probe.id)
+            found[turn.probe.id] = replace(known, steps=known.steps + turn.probe.steps) if known else turn.probe
+        return found
 
     def seconds(self, limit: int, window: float) -> float:
         """How long it takes at `limit` requests of each key per `window` seconds."""
@@ -80,12 +102,34 @@ def lacking_powers(probe: Probe, powers: AbstractSet[str]) -> str:
     return f"needs {' and '.join(sorted(lacking))}, which only the sandbox has" if lacking else ""
 
 
+@dataclass(frozen=True)
+class _Unit:
+    """A part with what the plan needs to know of it."""
+
+    part: Part
+    bits: int
+    most: int
+    likely: float
+    usage: Counter[str]
+    """Role -> requests that are certain to be made with it."""
+    floods: tuple[tuple[str, int], ...]
+    """Role and requests of each step that goes on until the limit is met."""
+    line: tuple[int, ...]
+    """Places of the units to ask for this one, in order, itself last."""
+    rows: frozenset[int]
+    """Rows that the whole line is evidence for."""
+    pauses: float
+
+    @property
+    def last(self) -> bool:
+        return self.part.probe.last
+
+
 class Planner:
     """Plans for one provider with the same means; the plan may be made again as a run goes on."""
 
     def __init__(self, catalog: Catalog, means: Means) -> None:
-        """Look at every step once: what it costs, and what stands in its way."""
-        self.used = Counter[str]()
+        """Look at every step once: what stands in its way, and what its answer is evidence for."""
         self.catalog, self.means = catalog, means
         self.probes = catalog.script.probes
         self.obstacles = {
@@ -93,159 +137,158 @@ class Planner:
             for probe in self.probes.values()
             for call in probe.calls
         }
-        self.costs = {probe.id: sum(call.requests for call in self._calls(probe)) for probe in self.probes.values()}
-
-        # What a burst is spared is only what is certain to be used before it.
-        self.usage = {
-            name: Counter(role for call in self._calls(probe) for role in [call.role] * call.least)
-            for name, probe in self.probes.items()
-        }
-        self.floods = {
-            name: [(call.role, call.requests) for call in self._calls(probe) if _floods(call)]
-            for name, probe in self.probes.items()
-            if probe.last
-        }
-
-    @cached_property
-    def rows(self) -> list[tuple[float, list[AbstractSet[str]], bool]]:
-        """Every row that decides something: its weight, its groups, and whether it names its steps.
-
-        Each group needs one of its steps.
-        """
-        return [
-            ((4 - claim.priority) / len(claim.decided_by), self._groups(row), bool(row.alternatives))
-            for claim in self.catalog.claims.values()
-            for row in claim.decided_by
-        ]
-
-    @cached_property
-    def touched(self) -> Mapping[str, Sequence[int]]:
-        """Step -> the rows that it is evidence for, by their place in `rows`."""
-        found: dict[str, list[int]] = defaultdict(list)
-        for place, (_, groups, _) in enumerate(self.rows):
-            for step in set().union(*groups):
-                found[step].append(place)
-        return found
+        self.worth = Worth(self._wanted(), [name for name, why in self.obstacles.items() if not why])
 
     def plan(
-        self, budget: int | None = None, done: AbstractSet[str] = frozenset(), used: Mapping[str, int] = NOTHING
+        self,
+        budget: int | None = None,
+        done: AbstractSet[str] = frozenset(),
+        used: Mapping[str, int] = NOTHING,
+        *,
+        whole: bool = False,
     ) -> Plan:
-        """The best order for `budget` requests (None: all it takes).
+        """The best order for `budget` requests (None: all it takes); `whole` keeps each probe together.
 
-        The probes in `done` were asked before; `used` are the requests each role has made in the last window.
+        The steps in `done` were asked before; `used` are the requests each role has made in the last window.
 
-        Probe by probe, greedily; and once more for each burst that could come on top, since what leads up to a burst
-        makes it cheaper, which going probe by probe does not see.
+        Part by part, greedily; and once more for each burst that could come on top, since what leads up to a burst
+        makes it cheaper, which going part by part does not see. Where keeping the probes together decides more within
+        the budget, they are kept together.
         """
-        self.used = Counter(used)
-        plain = self._plan(budget, done, ())
+        orders = [self._units(whole=whole)]
+        if budget is not None and not whole:
+            orders.append(self._units(whole=True))
+        return max((self._best_plan(units, budget, done, used) for units in orders), key=self._value)
+
+    def _best_plan(
+        self, units: Sequence[_Unit], budget: int | None, done: AbstractSet[str], used: Mapping[str, int]
+    ) -> Plan:
+        search = _Search(units, self.worth, budget, self.worth.bits(done), used)
+        plain = search.run(())
         if budget is None:
-            return plain
-        bursts = [one for one in self.probes.values() if one.last and one not in plain.probes and one.id not in done]
-        affordable = [one for one in bursts if self.costs[one.id] and self._costs([one])[one.id] <= budget]
-        return max((plain, *(self._plan(budget, done, (one,)) for one in affordable)), key=self._value)
+            return self._told(units, plain, done, used)
+        bursts = [
+            place
+            for place, unit in enumerate(units)
+            if unit.floods
+            and unit.most <= budget + sum(used.values())
+            and place not in plain
+            and not unit.bits & search.done
+        ]
+        orders = [plain, *(order for place in bursts if (order := search.run((place,))))]
+        return max((self._told(units, order, done, used) for order in orders), key=self._value)
 
     def _value(self, planned: Plan) -> int:
         return sum(4 - self.catalog.claims[name].priority for name in planned.decided)
 
-    def _plan(self, budget: int | None, done: AbstractSet[str], first: Iterable[Probe]) -> Plan:
-        chosen = {one.id: one for probe in first for one in self._closure(probe) if one.id not in done}
-        asked = self._steps({*done, *chosen})
-        while bundle := self._best(budget, chosen, done, asked):
-            chosen |= {probe.id: probe for probe in bundle}
-            asked |= self._steps(probe.id for probe in bundle)
-        probes = tuple(sorted(chosen.values(), key=lambda one: one.last))
-        calls = [call for probe in probes for call in self._calls(probe)]
+    def _told(
+        self, units: Sequence[_Unit], order: Sequence[int], done: AbstractSet[str], used: Mapping[str, int]
+    ) -> Plan:
+        """A plan in words: neighbours of one probe are one turn."""
+        chosen = [units[place] for place in (*_unless_last(units, order), *_if_last(units, order))]
+        costs = _costs(chosen, used)
+        turns: list[Turn] = []
+        for unit, most in zip(chosen, costs, strict=True):
+            probe = unit.part.probe
+            if turns and turns[-1].probe.id == probe.id:
+                steps = turns[-1].probe.steps + probe.steps
+                turns[-1] = Turn(replace(probe, steps=steps), turns[-1].most + most)
+            else:
+                turns.append(Turn(probe, most))
+        calls = [(turn.probe, call) for turn in turns for call in self._calls(turn.probe)]
+        asked = done | {f"{probe.id}/{call.id}" for probe, call in calls}
         undecided = {claim.id: why for claim in self.catalog.claims.values() if (why := self._open(claim, asked))}
+        roles: Counter[str] = Counter()
+        for _, call in calls:
+            roles[call.role] += self._most(call)
         return Plan(
-            probes,
-            self._costs(probes),
+            tuple(turns),
             tuple(name for name in self.catalog.claims if name not in undecided),
             undecided,
-            {name: self._why(probe) for name, probe in self.probes.items() if name not in {*chosen, *done}},
-            {role: sum(one.requests for one in calls if one.role == role) for role in {one.role for one in calls}},
-            sum(_pauses(probe) for probe in probes if "virtual-time" not in probe.needs),
+            dict(self._left_out(asked)),
+            roles,
+            sum(unit.pauses for unit in chosen),
         )
 
-    def _best(
-        self, budget: int | None, chosen: Mapping[str, Probe], done: AbstractSet[str], asked: AbstractSet[str]
-    ) -> Sequence[Probe]:
-        """The most telling probe that can still be paid for, after those it builds on."""
-        best: tuple[float, Sequence[Probe]] = (0.0, ())
+    def _left_out(self, asked: AbstractSet[str]) -> Iterator[tuple[str, str]]:
         for probe in self.probes.values():
-            if probe.id in done or probe.id in chosen or not self.costs[probe.id]:
-                continue
-            before = (one for one in self._closure(probe) if one.id not in done and one.id not in chosen)
-            bundle = [one for one in before if self.costs[one.id]]
-            costs = self._costs((*chosen.values(), *bundle)) if budget is not None else self.costs
-            if budget is not None and sum(costs.values()) > budget:
-                continue
-            worth = self._worth(asked, self._steps(one.id for one in bundle))
-            worth = (0.001 + worth) / sum(costs[one.id] for one in bundle)
-            if worth > best[0]:
-                best = (worth, bundle)
-        return best[1]
+            missing = [name for name in references(probe) if name not in asked]
+            if len(missing) < len(probe.calls):
+                yield from ((name, self.obstacles[name] or TOO_DEAR) for name in missing)
+            else:
+                yield probe.id, self._why(probe)
 
-    def _costs(self, probes: Iterable[Probe]) -> Mapping[str, int]:
-        """What each of the probes costs when they are asked together.
+    @cache  # noqa: B019 - a planner lives as long as its units are wanted
+    def _units(self, *, whole: bool) -> Sequence[_Unit]:
+        """Every part that can be asked at all, whole probes or not."""
+        found = [part for part in parts(self.catalog.script, whole=whole) if self._calls(part.probe)]
+        place_of = {step: place for place, part in enumerate(found) for step in part.steps}
+        lines: dict[int, tuple[int, ...]] = {}
 
-        A burst that goes on until it is refused needs only what the probes before it left of the key's limit.
-        """
-        together = list(probes)
-        used = self.used.copy()
-        for probe in together:
-            if not probe.last:
-                used.update(self.usage[probe.id])
-        costs = {probe.id: self.costs[probe.id] for probe in together}
-        for probe in together:
-            for role, most in self.floods.get(probe.id, ()):
-                costs[probe.id] -= used[role] if used[role] < most else 0
-        return costs
+        def line(place: int) -> tuple[int, ...]:
+            if place not in lines:
+                before = sorted({place_of[step] for step in found[place].after if step in place_of})
+                lines[place] = tuple(dict.fromkeys([*(one for each in before for one in line(each)), place]))
+            return lines[place]
+
+        bits = [self.worth.bits(part.steps) for part in found]
+        rows = [self.worth.rows(one) for one in bits]
+        return [
+            self._unit(part, bits[place], line(place), frozenset[int]().union(*(rows[one] for one in line(place))))
+            for place, part in enumerate(found)
+        ]
+
+    def _unit(self, part: Part, bits: int, line: tuple[int, ...], rows: frozenset[int]) -> _Unit:
+        probe, calls = part.probe, self._calls(part.probe)
+        usage = Counter(role for call in calls for role in [call.role] * call.least)
+        return _Unit(
+            part=part,
+            bits=bits,
+            most=sum(self._most(call) for call in calls),
+            likely=sum(min(call.likely, self._most(call)) for call in calls),
+            usage=Counter() if probe.last else usage,  # a burst is spared only what comes before it
+            floods=tuple((call.role, self._most(call)) for call in calls if probe.last and _floods(call)),
+            line=line,
+            rows=rows,
+            pauses=0.0 if "virtual-time" in probe.needs else _pauses(probe),
+        )
+
+    def _most(self, call: Call) -> int:
+        """The most requests a step costs with these means."""
+        steered = call.repeat and call.repeat.steered
+        obeyed = steered and CONTROL in self.means.powers
+        return steered if obeyed and steered else call.requests
 
     def _calls(self, probe: Probe) -> list[Call]:
         """The steps of the probe that can be asked."""
         return [call for call in probe.calls if not self.obstacles[f"{probe.id}/{call.id}"]]
 
-    def _closure(self, probe: Probe) -> Iterator[Probe]:
-        for name in probe.after:
-            yield from self._closure(self.probes[name])
-        yield probe
-
-    def _worth(self, asked: AbstractSet[str], new: AbstractSet[str]) -> float:
-        total = 0.0
-        for place in {place for step in new for place in self.touched.get(step, ())}:
-            weight, groups, named = self.rows[place]
-            if not named:
-                before = len(groups[0] & asked)
-                after = before + len(groups[0] & new)
-                total += weight * (CHANCE**before - CHANCE**after)
-            elif all(group & asked for group in groups):
-                total += AGAIN * weight
-            elif all(group & asked or group & new for group in groups):
-                total += weight
-        return total
-
-    def _steps(self, probes: Iterable[str]) -> set[str]:
-        """Steps of the probes that can be asked."""
-        return {f"{name}/{call.id}" for name in probes for call in self._calls(self.probes[name])}
+    def _wanted(self) -> Iterator[Wanted]:
+        for claim in self.catalog.claims.values():
+            for row in claim.decided_by:
+                weight = (4 - claim.priority) * (OBSERVED if claim.observe else 1) / len(claim.decided_by)
+                yield Wanted(weight, tuple(self._groups(row)), bool(row.alternatives))
 
     def _groups(self, row: Row) -> list[AbstractSet[str]]:
         groups: list[AbstractSet[str]] = [set(group) for group in row.alternatives]
         if groups:
             return groups
         if row.hears:
-            hearing = [probe for probe in self.probes.values() if "receiver" in probe.needs]
-            return [{f"{probe.id}/{call.id}" for probe in hearing for call in probe.calls}]
+            hearing = [probe for probe in self.probes.values() if RECEIVER in probe.needs]
+            return [{name for probe in hearing for name in references(probe)}]
         operations, status = row.params.get("operation", "*"), row.params.get("status", "any")
-        named = {operations} if isinstance(operations, str) else set(operations)
-        return [
-            {
-                f"{probe.id}/{call.id}"
-                for probe in self.probes.values()
-                for call in probe.calls
-                if ("*" in named or call.operation in named) and any(fits(status, one) for one in call.expect)
-            }
-        ]
+        named = (operations,) if isinstance(operations, str) else tuple(operations)
+        return [self._answering(named, status if isinstance(status, int | str) else tuple(status))]
+
+    @cache  # noqa: B019 - as above
+    def _answering(self, operations: tuple[str, ...], status: int | str | tuple[int | str, ...]) -> AbstractSet[str]:
+        """Every step of these operations whose answer is expected to have such a status."""
+        return {
+            f"{probe.id}/{call.id}"
+            for probe in self.probes.values()
+            for call in probe.calls
+            if ("*" in operations or call.operation in operations) and any(fits(status, one) for one in call.expect)
+        }
 
     def _open(self, claim: Claim, asked: AbstractSet[str]) -> str:
         if not claim.decided_by:
@@ -260,11 +303,12 @@ class Planner:
         if not group:
             return "no probe asks for it; property tests may"
         obstacles = [self.obstacles[name] for name in sorted(group)]
-        return obstacles[0] if all(obstacles) else "needs more requests than the budget has"
+        return obstacles[0] if all(obstacles) else TOO_DEAR
 
     def _why(self, probe: Probe) -> str:
-        if self.costs[probe.id]:
-            return f"needs up to {self.costs[probe.id]} requests, more than the budget has left"
+        most = sum(self._most(call) for call in self._calls(probe))
+        if most:
+            return f"needs up to {most} requests, more than the budget has left"
         return next((self.obstacles[f"{probe.id}/{call.id}"] for call in probe.calls), "asks nothing")
 
     def _obstacle(self, probe: Probe, call: Call) -> str:
@@ -274,13 +318,94 @@ class Planner:
         if call.role != "none" and call.role not in self.means.keys:
             return f"needs the key role `{call.role}`"
         for flood in filter(_floods, probe.calls):
-            limit = self.means.limits.get(flood.role, 0)
-            if limit >= flood.requests:
-                return f"{flood.requests} requests do not meet the limit of {limit}"
+            limit, most = self.means.limits.get(flood.role, 0), self._most(flood)
+            if limit >= most and not (flood.repeat and flood.repeat.steered):
+                return f"{most} requests do not meet the limit of {limit}"
         operation = self.catalog.openapi.operations[call.operation]
         body: Any = whole_body(call.body, self.catalog.script.bodies) if call.has_body else ABSENT
         key = self.means.keys.get(call.role, "") if operation.needs_key and call.authorization is None else ""
         return unwanted(self.means.policy, operation, key, call.role, body)
+
+
+class _Search:
+    """Goes for what is worth most per request, step by step."""
+
+    def __init__(
+        self, units: Sequence[_Unit], worth: Worth, budget: int | None, done: int, used: Mapping[str, int]
+    ) -> None:
+        self.units, self.worth, self.budget, self.done, self.used = units, worth, budget, done, used
+
+    def run(self, first: Sequence[int]) -> list[int]:
+        """Places of the units in the order chosen; none when what must come `first` is too dear."""
+        chosen: dict[int, None] = {}
+        asked = self.done
+        for place in first:
+            asked = self._take(place, chosen, asked)
+        if first and self._too_dear(chosen):
+            return []
+        gains: dict[int, float] = {}
+        while (best := self._best(chosen, asked, gains)) is not None:
+            before = asked
+            asked = self._take(best, chosen, asked)
+            changed = self.worth.unsettled(self.worth.rows(asked & ~before), before)
+            gains = {place: gain for place, gain in gains.items() if not self.units[place].rows & changed}
+        return list(chosen)
+
+    def _take(self, place: int, chosen: dict[int, None], asked: int) -> int:
+        for one in self._missing(place, chosen):
+            chosen[one] = None
+            asked |= self.units[one].bits
+        return asked
+
+    def _missing(self, place: int, chosen: Mapping[int, None]) -> list[int]:
+        """What is not asked yet of the line up to the unit."""
+        return [one for one in self.units[place].line if one not in chosen and not self.units[one].bits & self.done]
+
+    def _best(self, chosen: Mapping[int, None], asked: int, gains: dict[int, float]) -> int | None:
+        """The most telling unit that can still be paid for, after those it builds on."""
+        best, place_of_best = 0.0, None
+        for place, unit in enumerate(self.units):
+            if place in chosen or unit.bits & self.done:
+                continue
+            missing = self._missing(place, chosen)
+            if place not in gains:
+                new = 0
+                for one in missing:
+                    new |= self.units[one].bits
+                gains[place] = 0.001 + self.worth.gain(asked, new, unit.rows)
+            likely = sum(self.units[one].likely for one in missing)
+            if gains[place] / likely > best and not self._too_dear((*chosen, *missing)):
+                best, place_of_best = gains[place] / likely, place
+        return place_of_best
+
+    def _too_dear(self, places: Iterable[int]) -> bool:
+        if self.budget is None:
+            return False
+        return sum(_costs([self.units[place] for place in places], self.used)) > self.budget
+
+
+def _costs(units: Sequence[_Unit], used: Mapping[str, int]) -> list[int]:
+    """What each of the units costs at most when they are asked together.
+
+    A burst that goes on until it is refused needs only what those before it left of the key's limit.
+    """
+    costs = [unit.most for unit in units]
+    if any(unit.floods for unit in units):
+        spent = Counter(used)
+        for unit in units:
+            spent.update(unit.usage)
+        for place, unit in enumerate(units):
+            for role, most in unit.floods:
+                costs[place] -= spent[role] if spent[role] < most else 0
+    return costs
+
+
+def _unless_last(units: Sequence[_Unit], order: Iterable[int]) -> list[int]:
+    return [place for place in order if not units[place].last]
+
+
+def _if_last(units: Sequence[_Unit], order: Iterable[int]) -> list[int]:
+    return [place for place in order if units[place].last]
 
 
 def _floods(call: Call) -> bool:
@@ -290,5 +415,5 @@ def _floods(call: Call) -> bool:
 
 def _pauses(probe: Probe) -> float:
     """Seconds the probe lets pass at most."""
-    waits = sum(step.seconds for step in probe.steps if isinstance(step, Wait))
+    waits = sum(step.seconds for step in probe.steps if isinstance(step, Wait) and not step.virtual)
     return waits + sum(call.repeat.every * (call.repeat.times - 1) for call in probe.calls if call.repeat)

@@ -79,8 +79,8 @@ class Contract:
 
     @cached_property
     def planned(self) -> Plan:
-        """What the budget allows."""
-        return self.session.plan()
+        """What the budget allows, each probe as one item."""
+        return self.session.plan(whole=True)
 
     @cached_property
     def replay(self) -> Replay:
@@ -223,6 +223,6 @@ def _rows(phase: str, catalog: Catalog, settings: Settings) -> Sequence[Probe | 
         return list(catalog.openapi.operations.values())
     if phase == "contract_walk":
         return ["links"]
-    ordered = Planner(catalog, means(catalog, settings)).plan().probes
+    ordered = [turn.probe for turn in Planner(catalog, means(catalog, settings)).plan(whole=True).turns]
     rest = [probe for probe in catalog.script.probes.values() if probe not in ordered]
     return [probe for probe in (*ordered, *rest) if probe.last == (phase == "contract_burst")]

@@ -32,6 +32,7 @@ from affidavit.openapi_document import Operation
 from affidavit.plan import Means, Plan, Planner, lacking_powers
 from affidavit.pointer import put
 from affidavit.probes.flow import Answerer, Pause, Reply, Routes, Send, Skip, Steer, play
+from affidavit.probes.parts import references
 from affidavit.probes.script import Probe
 from affidavit.profile import MAIN
 from affidavit.receiver import Receiver
@@ -203,7 +204,7 @@ class Session:
         self.settings = settings
         self.catalog, self.server, self.receiver, self.target = catalog, server, receiver, target
         self.clock: Clock = _SandboxClock(server, clock) if server else clock
-        self._played: set[str] = set(settings.leave_out)
+        self._played = {step for name in settings.leave_out for step in references(catalog.script.probes[name])}
         self._explored: set[str] = set()
         self._walked = False
         self._result: Result | None = None
@@ -269,15 +270,15 @@ class Session:
         """`probe/step` -> why it was not asked."""
         return self.recorder.skipped
 
-    def plan(self) -> Plan:
-        """What is left to ask, with what the budget has left."""
+    def plan(self, *, whole: bool = False) -> Plan:
+        """What is left to ask, with what the budget has left; `whole` keeps each probe together."""
         known = self.client.limits
         if known != self.means.limits:
             self.means = replace(self.means, limits=dict(known))
             self.planner = Planner(self.catalog, self.means)
         budget = self.settings.budget
         left = None if budget is None else budget - self.client.sent
-        return self.planner.plan(left, self._played, self.client.recent())
+        return self.planner.plan(left, self._played, self.client.recent(), whole=whole)
 
     def play(self, progress: Progress = lambda *_: None) -> Result:
         """Everything not asked yet that the budget allows: probes, then invented requests, then the bursts."""
@@ -298,9 +299,9 @@ class Session:
 
     def _play(self, progress: Progress) -> None:
         properties = [row for row in self.properties() if row[0].id not in self._explored]
-        tell = _Steps(progress, len(self.plan().probes) + len(properties) + bool(self.settings.examples))
+        tell = _Steps(progress, len(self.plan().turns) + len(properties) + bool(self.settings.examples))
         # What polls did not need, and what an answer says of the key's limit, change the plan: it is made again.
-        while now := [probe for probe in self.plan().probes if not probe.last]:
+        while now := [turn.probe for turn in self.plan().turns if not turn.probe.last]:
             for probe in now:
                 tell(probe.id)
                 self.probe(probe)
@@ -312,9 +313,9 @@ class Session:
         if self.settings.examples and not self._walked:
             tell("links")
             self.walk()
-        for probe in self.plan().probes:
-            tell(probe.id)
-            self.probe(probe)
+        for turn in self.plan().turns:
+            tell(turn.probe.id)
+            self.probe(turn.probe)
         for name, why in self.plan().left_out.items():
             self._skip(name, why)
         for name in self.settings.leave_out:
@@ -323,7 +324,7 @@ class Session:
     @cached_property
     def _reserved(self) -> int:
         """Requests kept for the bursts, from when the probes before them were asked."""
-        return sum(self.planner.costs[probe.id] for probe in self.plan().probes if probe.last)
+        return self.plan().reserved
 
     def _affordable(self, wanted: int) -> int:
         """So many requests, or what the budget has left of them beside the bursts."""
@@ -422,8 +423,8 @@ class Session:
         return body
 
     def probe(self, probe: Probe) -> None:
-        """Play one probe; steps that cannot be asked are noted with the reason."""
-        self._played.add(probe.id)
+        """Play one probe, or some of its steps; those that cannot be asked are noted with the reason."""
+        self._played.update(references(probe))
         lacking = lacking_powers(probe, self.means.powers)
         if lacking:
             self._skip(probe.id, lacking)
@@ -479,7 +480,8 @@ class Session:
         if isinstance(ask, Send):
             return self.client.send(ask)
         if isinstance(ask, Pause):
-            self.clock.sleep(ask.seconds)
+            if self.server or not ask.virtual:
+                self.clock.sleep(ask.seconds)
         elif isinstance(ask, Steer) and self.server:
             try:
                 self.server.control(ask.action, dict(ask.arguments))

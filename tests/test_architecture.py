@@ -51,6 +51,8 @@ LAYERS = {
     "affidavit.openapi_document": 1,
     "affidavit.pacing": 1,
     "affidavit.plan": 1,
+    "affidavit.probes.parts": 1,
+    "affidavit.worth": 1,
     "affidavit.pointer": 1,
     "affidavit.probes": 1,
     "affidavit.profile": 1,

@@ -55,7 +55,7 @@ def explored(provider: str, tmp_path_factory: pytest.TempPathFactory) -> list[tu
     """The invented exchanges of a session that first played its probes."""
     folder = tmp_path_factory.mktemp(provider)
     with open_session(load_catalog(provider), Settings(examples=EXAMPLES), folder) as session:
-        for probe in session.plan().probes:
+        for probe in (turn.probe for turn in session.plan().turns):
             if not probe.last:
                 session.probe(probe)
         before = len(session.client.exchanges)

@@ -12,6 +12,7 @@ from affidavit.clock import VirtualClock
 from affidavit.documents import load_catalog, providers
 from affidavit.finding import VerdictKind
 from affidavit.plan import Means, Planner
+from affidavit.probes.parts import parts, references
 from affidavit.profile import MAIN
 from affidavit.safety import FREE_RISKS, Policy, risk_of
 from affidavit.sandbox.server import SandboxServer
@@ -25,16 +26,24 @@ def embedded(provider: str) -> Means:
 
 
 @settings(deadline=None, max_examples=25)
-@given(provider=st.sampled_from(providers()), budget=st.integers(0, 400))
-def test_a_plan_keeps_to_its_budget_and_to_the_order_of_probes(provider: str, budget: int) -> None:
-    planned = Planner(CATALOGS[provider], embedded(provider)).plan(budget)
+@given(provider=st.sampled_from(providers()), budget=st.integers(0, 400), whole=st.booleans())
+def test_a_plan_keeps_to_its_budget_and_to_the_order_of_steps(provider: str, budget: int, *, whole: bool) -> None:
+    planner = Planner(CATALOGS[provider], embedded(provider))
+    planned = planner.plan(budget, whole=whole)
     assert planned.requests <= budget
-    names = [probe.id for probe in planned.probes]
-    assert len(set(names)) == len(names)
-    for place, probe in enumerate(planned.probes):
-        assert all(name in names[:place] for name in probe.after if planned.costs[name])
-    assert [probe.last for probe in planned.probes] == sorted(probe.last for probe in planned.probes)
-    assert {*names, *planned.left_out} == {*CATALOGS[provider].script.probes}
+    steps = [name for turn in planned.turns for name in references(turn.probe)]
+    assert len(set(steps)) == len(steps)
+    before = {step: part.after for part in parts(CATALOGS[provider].script, whole=whole) for step in part.steps}
+    for place, name in enumerate(steps):
+        assert {one for one in before[name] if not planner.obstacles[one]} <= set(steps[:place])
+    assert [turn.probe.last for turn in planned.turns] == sorted(turn.probe.last for turn in planned.turns)
+    named = {step for name in planned.left_out for step in steps_of(provider, name)}
+    assert {*steps, *named} == {step for name in CATALOGS[provider].script.probes for step in steps_of(provider, name)}
+
+
+def steps_of(provider: str, name: str) -> tuple[str, ...]:
+    """The steps of a probe, or the one that is named."""
+    return (name,) if "/" in name else references(CATALOGS[provider].script.probes[name])
 
 
 @pytest.mark.parametrize("provider", providers())
@@ -42,6 +51,13 @@ def test_a_larger_budget_decides_no_less_in_the_end(provider: str) -> None:
     everything = Planner(CATALOGS[provider], embedded(provider)).plan()
     assert not [why for why in everything.left_out.values() if "budget" in why]
     assert len(Planner(CATALOGS[provider], embedded(provider)).plan(60).decided) < len(everything.decided)
+
+
+@pytest.mark.parametrize("provider", providers())
+def test_probes_kept_whole_are_asked_with_all_their_steps(provider: str) -> None:
+    planned = Planner(CATALOGS[provider], embedded(provider)).plan(whole=True)
+    assert [turn.probe for turn in planned.turns] == list(planned.of.values())
+    assert {turn.probe.id: turn.probe for turn in planned.turns} == CATALOGS[provider].script.probes
 
 
 @pytest.mark.parametrize("provider", providers())
@@ -60,8 +76,8 @@ def test_with_one_key_nothing_risky_is_planned(provider: str) -> None:
     catalog = CATALOGS[provider]
     key = f"{catalog.profile.main_prefix or 'sk_live_'}1"
     planned = Planner(catalog, Means({MAIN: key}, Policy())).plan()
-    for probe in planned.probes:
-        assert not probe.needs
+    for turn in planned.turns:
+        assert not turn.probe.needs
     for claim, why in planned.undecided.items():
         assert why, claim
     wide = Policy(allowed=frozenset({"real-message", "account-change"}))

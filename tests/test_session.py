@@ -12,6 +12,7 @@ import pytest
 from affidavit.documents import load_catalog
 from affidavit.errors import IncompleteError, SandboxError, TargetError
 from affidavit.exchange import Exchange
+from affidavit.probes.parts import parts, references
 from affidavit.recorder import read_record
 from affidavit.sandbox.deviation import Around, Deviation
 from affidavit.sandbox.model import Request, Response
@@ -23,10 +24,10 @@ CATALOG = load_catalog("chatmaid")
 
 
 def made(result: Result) -> list[str]:
-    """Who asked, in order: `probe`, `property`, `stateful`, each once per row of exchanges."""
+    """Who asked, in order: `probe/step`, `property`, `stateful`, each once per row of exchanges."""
     found: list[str] = []
     for one in result.evidence.exchanges:
-        name = one.source.partition("/")[0]
+        name = one.source if one.source.partition("/")[0] in CATALOG.script.probes else one.source.partition("/")[0]
         if found[-1:] != [name]:
             found.append(name)
     return found
@@ -52,25 +53,25 @@ def opened(tmp_path: Path) -> Iterator[Session]:
         yield session
 
 
-def test_probes_come_after_those_they_build_on_then_what_is_invented_then_the_bursts(ran: Result) -> None:
+def test_steps_come_after_those_they_build_on_then_what_is_invented_then_the_bursts(ran: Result) -> None:
     asked = made(ran)
-    probes = CATALOG.script.probes
     assert len(set(asked)) == len(asked)
+    before = {step: part.after for part in parts(CATALOG.script) for step in part.steps}
     for place, name in enumerate(asked):
-        assert name not in probes or {one for one in probes[name].after if one in asked} <= set(asked[:place])
-    bursts = [name for name in asked if name in probes and probes[name].last]
+        assert {one for one in before.get(name, ()) if one in asked} <= set(asked[:place])
+    bursts = [name for name in asked if name in before and CATALOG.script.probes[name.partition("/")[0]].last]
     assert bursts
     assert asked[asked.index("property") :] == ["property", "stateful", *bursts]
 
 
 def test_what_was_asked_by_hand_is_not_asked_again(opened: Session, ran: Result) -> None:
-    first = opened.plan().probes[0]
+    first = opened.plan().turns[0].probe
     opened.probe(first)
     operation, role = opened.properties()[0]
     opened.explore(operation, role)
     opened.walk()
     result = opened.play()
-    assert made(result)[:3] == [first.id, "property", "stateful"]
+    assert made(result)[:3] == [*references(first), "property", "stateful"]
     assert "stateful" not in made(result)[3:]
     assert {one.claim for one in result.verdicts} == {one.claim for one in ran.verdicts}
     explored = [
@@ -121,12 +122,12 @@ def test_an_interrupted_run_leaves_a_readable_record(tmp_path: Path) -> None:
 
 def test_a_session_that_is_left_early_ends_its_record(tmp_path: Path) -> None:
     with open_session(CATALOG, Settings(), tmp_path) as session:
-        session.probe(session.plan().probes[0])
+        session.probe(session.plan().turns[0].probe)
     assert end_of(tmp_path) == {"kind": "end", "complete": False, "reason": "not finished"}
 
 
 def test_a_run_is_finished_once(opened: Session, tmp_path: Path) -> None:
-    opened.probe(opened.plan().probes[0])
+    opened.probe(opened.plan().turns[0].probe)
     result = opened.finish()
     assert opened.finish() is result
     assert opened.play() is result
@@ -161,7 +162,7 @@ def test_a_target_that_falls_silent_is_given_up_while_requests_are_invented(
     opened: Session, monkeypatch: pytest.MonkeyPatch, *, answered: bool
 ) -> None:
     if answered:
-        opened.probe(opened.plan().probes[0])
+        opened.probe(opened.plan().turns[0].probe)
     before = len(opened.client.exchanges)
     monkeypatch.setattr(opened.client, "_receive", lambda _: (None, "ConnectError: refused"))
     with pytest.raises(IncompleteError if answered else TargetError, match="refused"):

@@ -190,7 +190,12 @@ def own_budget(case: Case) -> Judgement:
     if not any(one.response.status == TOO_MANY for one in burst):
         return undecided("the first key was never refused")
     served = sum(one.response.status != TOO_MANY for one in burst)
-    others = [one for one in case.evidence.answered(case.param("other")) if _recent(case, one) < served]
+    # One that is refused as well may only have been as busy itself; one that is served never is a doubt.
+    others = [
+        one
+        for one in case.evidence.answered(case.param("other"))
+        if one.response.status != TOO_MANY or _recent(case, one) < served
+    ]
     findings = [
         case.finding("another key not limited", "status 429", [burst[-1], one])
         for one in others

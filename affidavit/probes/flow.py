@@ -47,6 +47,8 @@ class Pause:
     """Let `seconds` pass on the run's clock."""
 
     seconds: float
+    virtual: bool = False
+    """Whether only on a virtual clock."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def play(probe: Probe, scope: Scope, routes: Routes) -> Play:
         if isinstance(step, Call):
             yield from _call(f"{probe.id}/{step.id}", step, scope, routes)
         elif isinstance(step, Wait):
-            yield Pause(step.seconds)
+            yield Pause(step.seconds, step.virtual)
         elif isinstance(step, Program):
             yield Answerer(step.answers)
         elif isinstance(step, Control):

@@ -16,18 +16,24 @@ from typing import Any
 from affidavit.profile import MAIN
 from affidavit.template import forms_in, problem_with, variables_used
 
-NEEDS = frozenset({"control", "receiver", "virtual-time"})
+CONTROL = "control"
+NEEDS = frozenset({CONTROL, "receiver", "virtual-time"})
+LIKELY = 0.25
+"""Which part of a poll's or a walk's turns is likely to be needed."""
 BUILT_IN = frozenset({"recipient", "unique", "receiver_url", "value", "index", "key"})
 NOT_TO_BIND = BUILT_IN - {"value"}
 """What `each` must not bind either: these have a value already."""
 HTTP_STATUSES = range(100, 600)
 ANSWERS = range(200, 600)
 """What the receiver of webhooks can answer."""
-_PROBE_KEYS = frozenset({"id", "about", "after", "needs", "last", "steps"})
+_PROBE_KEYS = frozenset({"id", "about", "after", "needs", "last", "apart", "steps"})
 _CALL_KEYS = frozenset(
-    "id call key authorization path raw_path query headers body raw_body expect each save repeat walk together".split()  # noqa: SIM905 - reads as the documented list
-)
-_REPEAT_KEYS = frozenset({"times", "every", "until", "unpaced"})
+    {
+        "id", "call", "key", "authorization", "path", "raw_path", "query", "headers", "body", "raw_body", "expect",
+        "each", "save", "repeat", "walk", "together", "after",
+    }
+)  # fmt: skip
+_REPEAT_KEYS = frozenset({"times", "every", "until", "unpaced", "steered"})
 _WALK_KEYS = frozenset({"parameter", "pages"})
 
 
@@ -49,6 +55,8 @@ class Repeat:
     until: Until | None = None
     unpaced: bool = False
     """True for the one place where the limit is met on purpose."""
+    steered: int | None = None
+    """What `times` is where the probe's controls are obeyed; None when they make no difference."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +88,20 @@ class Call:
     repeat: Repeat | None
     walk: Walk | None
     together: int
+    after: tuple[str, ...]
+    """Steps of a probe whose steps stand apart that this one comes after, beside those whose answers it uses."""
 
     @property
     def requests(self) -> int:
         """The most requests this step can cost."""
         times = self.repeat.times if self.repeat else self.walk.pages if self.walk else 1
         return max(1, len(self.each)) * times * self.together
+
+    @property
+    def likely(self) -> float:
+        """How many requests it will cost, more or less: a poll or a walk mostly ends early."""
+        open_end = self.walk or (self.repeat and self.repeat.until and self.repeat.until.status is None)
+        return self.least + (self.requests - self.least) * (LIKELY if open_end else 1)
 
     @property
     def least(self) -> int:
@@ -99,6 +115,8 @@ class Wait:
     """Let time pass on the run's clock."""
 
     seconds: float
+    virtual: bool = False
+    """Whether only a virtual clock is worth it; on any other the step is passed over."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +146,8 @@ class Probe:
     after: tuple[str, ...]
     needs: frozenset[str]
     last: bool
+    apart: bool
+    """Whether its steps need of each other only what they name, so that some of them can be asked without the rest."""
     steps: tuple[Step, ...]
 
     @property
@@ -175,15 +195,22 @@ def _probe(item: Mapping[str, Any]) -> Probe:
     if needs - NEEDS:
         raise ValueError(f"{where}: needs {sorted(needs - NEEDS)}, expected some of {sorted(NEEDS)}")
     return Probe(
-        item["id"], item.get("about", ""), tuple(item.get("after", ())), needs, bool(item.get("last", False)), steps
+        item["id"],
+        item.get("about", ""),
+        tuple(item.get("after", ())),
+        needs,
+        bool(item.get("last", False)),
+        bool(item.get("apart", False)),
+        steps,
     )
 
 
 def _step(item: Mapping[str, Any], where: str) -> Step:
     if "call" in item:
         return _call(item, f"{where}, step {item.get('id')!r}")
-    if set(item) == {"wait"}:
-        return Wait(_seconds(item["wait"], f"{where}, wait"))
+    if "wait" in item:
+        _only(item, {"wait", "virtual"}, f"{where}, wait")
+        return Wait(_seconds(item["wait"], f"{where}, wait"), bool(item.get("virtual", False)))
     if set(item) == {"control"}:
         _only(item["control"], {"action", "with"}, f"{where}, control")
         return Control(item["control"]["action"], item["control"].get("with", {}))
@@ -238,6 +265,7 @@ def _call(item: Mapping[str, Any], where: str) -> Call:
         repeat=_repeat(item["repeat"], where) if "repeat" in item else None,
         walk=_walk(item["walk"], where) if "walk" in item else None,
         together=_count(item.get("together", 1), f"{where}, together"),
+        after=tuple(item.get("after", ())),
     )
 
 
@@ -274,7 +302,8 @@ def _repeat(item: Mapping[str, Any], where: str) -> Repeat:
     times = _count(item["times"], f"{where}, times")
     every = _seconds(item.get("every", 0), f"{where}, every")
     stop = _until(item["until"], f"{where}, until") if "until" in item else None
-    return Repeat(times, every, stop, bool(item.get("unpaced", False)))
+    steered = _count(item["steered"], f"{where}, steered") if "steered" in item else None
+    return Repeat(times, every, stop, bool(item.get("unpaced", False)), steered)
 
 
 def _until(item: Mapping[str, Any], where: str) -> Until:
@@ -336,39 +365,3 @@ def _saved_before(probe: Probe, probes: Mapping[str, Probe], later: tuple[str, .
     for name in probe.after:
         if name not in probes:
             raise ValueError(f"probe {probe.id!r} comes after {name!r}, which is no probe of this file")
-        if name in {*later, probe.id}:
-            raise ValueError(f"probe {name!r} comes after itself: {' after '.join([*later, probe.id, name])}")
-        saved |= _saved_before(probes[name], probes, (*later, probe.id))
-        saved |= {variable for call in probes[name].calls for variable in call.save}
-    return saved
-
-
-def whole_body(body: Any, bodies: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any YAML value
-    """A body as written, at every depth with the shared one it is `$like` put in, and one item of each `$list`.
-
-    Raises ValueError.
-    """
-    if isinstance(body, list):
-        return [whole_body(item, bodies) for item in body]
-    if not isinstance(body, Mapping):
-        return body
-    if "$list" in body:
-        return [whole_body(body["$list"]["of"], bodies)]
-    if "$like" not in body:
-        return {name: whole_body(value, bodies) for name, value in body.items()}
-    base = bodies.get(body["$like"])
-    if base is None:
-        raise ValueError(f"no body {body['$like']!r} under `bodies`")
-    kept = {name: value for name, value in base.items() if name not in body.get("without", ())}
-    return whole_body({**kept, **body.get("with", {})}, bodies)
-
-
-def _templates(call: Call, bodies: Mapping[str, Any]) -> list[Any]:
-    body = whole_body(call.body, bodies)
-    return [call.path, call.raw_path, call.query, call.headers, body, call.body, call.raw_body, call.authorization]
-
-
-def _only(item: Mapping[str, Any], known: set[str] | frozenset[str], where: str) -> None:
-    unknown = set(item) - known
-    if unknown:
-        raise ValueError(f"{where}: unknown {sorted(unknown)}; known are {sorted(known)}")

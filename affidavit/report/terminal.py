@@ -12,6 +12,7 @@ import click
 from affidavit.catalog import Catalog
 from affidavit.finding import Finding, Verdict, VerdictKind
 from affidavit.plan import Plan
+from affidavit.probes.script import Probe
 from affidavit.report.reasons import Group, grouped
 from affidavit.report.replay import EMBEDDED, Replay, proof_of
 from affidavit.sandbox.deviation import Deviation
@@ -56,9 +57,9 @@ def show_plan(catalog: Catalog, planned: Plan, budget: int | None, target: str |
         click.echo(_wrapped(ASSUMED if target else SANDBOX_PLAN, "  "))
     click.echo("  requests   sum  probe")
     asked = 0
-    for probe in planned.probes:
-        asked += planned.costs[probe.id]
-        _show_cut(f"  {planned.costs[probe.id]:>8} {asked:>5}  {probe.id:<22} {probe.about}")
+    for turn in planned.turns:
+        asked += turn.most
+        _show_cut(f"  {turn.most:>8} {asked:>5}  {turn.probe.id:<22} {_asked(turn.probe, catalog)}")
     _show_groups(grouped(catalog, planned.undecided))
     total = len(catalog.claims)
     summary = f"up to {planned.requests} requests decide {len(planned.decided)} of {total} claims"
@@ -68,6 +69,13 @@ def show_plan(catalog: Catalog, planned: Plan, budget: int | None, target: str |
         seconds = planned.seconds(limit.requests, limit.window_seconds)
         pace = f"{limit.requests} requests per {limit.window_seconds:.0f} s and key"
         click.echo(_wrapped(f"about {_lasting(seconds)} of waiting at {pace}", "  "))
+
+
+def _asked(probe: Probe, catalog: Catalog) -> str:
+    """What a turn is about: the probe, or which of its steps are asked now."""
+    if probe.calls == catalog.script.probes[probe.id].calls:
+        return probe.about
+    return f"only {', '.join(call.id for call in probe.calls)}"
 
 
 def show_score(result: Score, seconds: float) -> None:

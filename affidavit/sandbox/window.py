@@ -40,6 +40,8 @@ class FixedWindow:
     """Length of a window."""
     aligned: bool
     """Whether windows belong to the clock, or begin with a key's first request."""
+    own: dict[str, int] = field(default_factory=dict)
+    """Key -> its limit, for those that have another."""
     _windows: dict[str, _Window] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -50,12 +52,12 @@ class FixedWindow:
 
     def admit(self, key: str, now: float) -> Admission:
         """Take the request of `key` at `now` into account, or refuse it."""
-        window = self._window(key, now)
-        allowed = window.admitted < self.limit
+        window, limit = self._window(key, now), self.own.get(key, self.limit)
+        allowed = window.admitted < limit
         if allowed:
             window.admitted += 1
-        remaining = max(0, self.limit - window.admitted)
-        return Admission(allowed, self.limit, remaining, window.reset_at, whole_seconds(now, window.reset_at))
+        remaining = max(0, limit - window.admitted)
+        return Admission(allowed, limit, remaining, window.reset_at, whole_seconds(now, window.reset_at))
 
     def _window(self, key: str, now: float) -> _Window:
         """The window `now` falls into, begun if need be."""

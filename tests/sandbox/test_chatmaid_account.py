@@ -193,6 +193,7 @@ def test_describe_tells_what_there_is() -> None:
         "messages": {"test": 5, "live": 2},
         "inbound": 5,
         "requests_per_minute": 1_000_000,
+        "own_limits": {},
         "recipients": RECIPIENTS,
     }
 
@@ -203,6 +204,16 @@ def test_an_expired_key_is_of_no_use_from_then_on() -> None:
     assert caller.control("expire-key", role="second") == {"role": "second", "expired": True}
     assert caller.get("/v1/account", role="second").status == 401
     assert caller.get("/v1/account", role="main").status == 200
+
+
+def test_one_key_may_get_a_limit_of_its_own_until_all_get_another() -> None:
+    caller = Caller()
+    caller.control("set-rate-limit", requests_per_minute=1, role="second")
+    assert [caller.get("/v1/account", role="second").status for _ in range(2)] == [200, 429]
+    assert [caller.get("/v1/account").status for _ in range(2)] == [200, 200]
+    assert caller.control("describe")["own_limits"] == {"second": 1}
+    caller.control("set-rate-limit", requests_per_minute=3)
+    assert caller.get("/v1/account", role="second").status == 200
 
 
 def test_a_new_rate_limit_holds_for_every_key_at_once() -> None:

@@ -3,7 +3,7 @@
 `simulate-inbound`  somebody writes to a connected phone; `groupId` makes it a message in a group
 `set-phone`         a phone, named by id or E.164 number, gets another connection
 `expire-key`        the key of a role is of no use from now on
-`set-rate-limit`    every key may make so many requests a minute, from now on
+`set-rate-limit`    every key, or the one of a role, may make so many requests a minute, from now on
 `describe`          what the machine holds
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
-from affidavit.sandbox.chatmaid.accounts import ENVIRONMENTS, Account
+from affidavit.sandbox.chatmaid.accounts import ENVIRONMENTS, Account, ApiKey
 from affidavit.sandbox.chatmaid.inbox import Letter
 from affidavit.sandbox.chatmaid.phones import CONNECTION_STATUSES, Phone
 from affidavit.sandbox.chatmaid.recipients import RECIPIENTS
@@ -69,18 +69,19 @@ class Controls:
     def expire_key(self, arguments: Arguments, now: float) -> Json:
         """A key expires."""
         role = _text(arguments, "role")
-        keys = {key.role: key for key in self._population.keys.values()}
-        if role not in keys:
-            raise _unknown("role", role, keys)
-        keys[role].expires_at = now
+        self._key(role).expires_at = now
         return {"role": role, "expired": True}
 
     def set_rate_limit(self, arguments: Arguments, _now: float) -> Json:
-        """All keys get another limit."""
+        """All keys get another limit, or the one of a role."""
         limit = arguments["requests_per_minute"]
         if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
             raise UnknownControlError(f"'requests_per_minute' is {limit!r}: use a whole number from 1 on")
-        self._limiter.limit = limit
+        if "role" in arguments:
+            self._limiter.own[self._key(_text(arguments, "role")).value] = limit
+        else:
+            self._limiter.limit = limit
+            self._limiter.own.clear()
         return {"requests_per_minute": limit}
 
     def describe(self, _arguments: Arguments, _now: float) -> Json:
@@ -93,8 +94,15 @@ class Controls:
             "messages": {name: sum(len(each.spaces[name].outbox) for each in accounts) for name in ENVIRONMENTS},
             "inbound": sum(len(account.spaces["live"].inbox) for account in accounts),
             "requests_per_minute": self._limiter.limit,
+            "own_limits": {self._population.keys[value].role: own for value, own in self._limiter.own.items()},
             "recipients": RECIPIENTS,
         }
+
+    def _key(self, role: str) -> ApiKey:
+        keys = {key.role: key for key in self._population.keys.values()}
+        if role not in keys:
+            raise _unknown("role", role, keys)
+        return keys[role]
 
     def _phone(self, reference: str) -> tuple[Account, Phone]:
         for account in self._population.accounts:
@@ -117,7 +125,7 @@ CONTROLS = {
     "simulate-inbound": Control(Controls.simulate_inbound, ("from", "to", "content"), ("groupId",)),
     "set-phone": Control(Controls.set_phone, ("phone", "connectionStatus")),
     "expire-key": Control(Controls.expire_key, ("role",)),
-    "set-rate-limit": Control(Controls.set_rate_limit, ("requests_per_minute",)),
+    "set-rate-limit": Control(Controls.set_rate_limit, ("requests_per_minute",), ("role",)),
     "describe": Control(Controls.describe),
 }
 """Name -> action."""

@@ -30,22 +30,26 @@ class _Limited(Around):
 
     def __init__(self, inner: Machine, waits: Callable[[str, int, float], int]) -> None:
         super().__init__(inner)
-        self._waits, self._limit = waits, PER_MINUTE
+        self._waits, self._limit, self._own = waits, PER_MINUTE, dict[str, int]()
 
     def step(self, request: Request, now: float) -> Response:
         answered = without_limit(self.inner, request, now)
         role = role_of(self, request)
         if not role or answered.status == 401:
             return answered
-        wait = self._waits(role, self._limit, now)
+        wait = self._waits(role, self._own.get(role, self._limit), now)
         if not wait:
             return answered
         return failure(ProblemError(429, "Rate limit exceeded", fields={"retryAfter": wait}), request.path, now)
 
     def control(self, action: str, arguments: Mapping[str, Json], now: float) -> Json:
-        told = arguments.get("requests_per_minute")
+        told, role = arguments.get("requests_per_minute"), arguments.get("role")
         if action == "set-rate-limit" and isinstance(told, int):
-            self._limit = told
+            if isinstance(role, str):
+                self._own[role] = told
+            else:
+                self._limit = told
+                self._own.clear()
         return self.inner.control(action, arguments, now)
 
 
