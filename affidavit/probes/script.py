@@ -324,6 +324,7 @@ def _check_names(
     roles: Sequence[str],
 ) -> None:
     known = set(BUILT_IN) | _saved_before(probe, probes, ())
+    _check_apart(probe)
     for step in probe.steps:
         if isinstance(step, Control):
             where = f"probe {probe.id!r}, control {step.action!r}"
@@ -336,6 +337,19 @@ def _check_names(
             bound = {name for row in step.each for name in row}
             _check_templates(_templates(step, bodies), known | bound, roles, where)
             known |= set(step.save)
+
+
+def _check_apart(probe: Probe) -> None:
+    if probe.apart and len(probe.calls) < len(probe.steps):
+        raise ValueError(f"probe {probe.id!r} has waits or controls, so its steps do not stand apart")
+    earlier: set[str] = set()
+    for call in probe.calls:
+        if call.after and not (probe.apart and set(call.after) <= earlier):
+            raise ValueError(
+                f"probe {probe.id!r}, step {call.id!r}: comes after {list(call.after)}, expected earlier steps of a "
+                "probe with `apart: true`"
+            )
+        earlier.add(call.id)
 
 
 def _check_call(call: Call, operations: Sequence[str], roles: Sequence[str], where: str) -> None:
@@ -365,3 +379,45 @@ def _saved_before(probe: Probe, probes: Mapping[str, Probe], later: tuple[str, .
     for name in probe.after:
         if name not in probes:
             raise ValueError(f"probe {probe.id!r} comes after {name!r}, which is no probe of this file")
+        if name in {*later, probe.id}:
+            raise ValueError(f"probe {name!r} comes after itself: {' after '.join([*later, probe.id, name])}")
+        saved |= _saved_before(probes[name], probes, (*later, probe.id))
+        saved |= {variable for call in probes[name].calls for variable in call.save}
+    return saved
+
+
+def whole_body(body: Any, bodies: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any YAML value
+    """A body as written, at every depth with the shared one it is `$like` put in, and one item of each `$list`.
+
+    Raises ValueError.
+    """
+    if isinstance(body, list):
+        return [whole_body(item, bodies) for item in body]
+    if not isinstance(body, Mapping):
+        return body
+    if "$list" in body:
+        return [whole_body(body["$list"]["of"], bodies)]
+    if "$like" not in body:
+        return {name: whole_body(value, bodies) for name, value in body.items()}
+    base = bodies.get(body["$like"])
+    if base is None:
+        raise ValueError(f"no body {body['$like']!r} under `bodies`")
+    kept = {name: value for name, value in base.items() if name not in body.get("without", ())}
+    return whole_body({**kept, **body.get("with", {})}, bodies)
+
+
+def variables_of(call: Call, bodies: Mapping[str, Any]) -> set[str]:
+    """Names of the variables the step's request is filled from."""
+    rows = [value for row in call.each for value in row.values()]
+    return set().union(*map(variables_used, [*_templates(call, bodies), *rows]))
+
+
+def _templates(call: Call, bodies: Mapping[str, Any]) -> list[Any]:
+    body = whole_body(call.body, bodies)
+    return [call.path, call.raw_path, call.query, call.headers, body, call.body, call.raw_body, call.authorization]
+
+
+def _only(item: Mapping[str, Any], known: set[str] | frozenset[str], where: str) -> None:
+    unknown = set(item) - known
+    if unknown:
+        raise ValueError(f"{where}: unknown {sorted(unknown)}; known are {sorted(known)}")
