@@ -1,8 +1,8 @@
 """Which steps of the probes can be asked without the rest, and what each of these parts comes after.
 
-A probe is one part, unless its steps stand apart: then each request is one, with the waits and controls before it. A part comes after the steps that save what
-its requests are filled from. Where a probe says that it comes after another whose answers none of its requests use,
-it means what the other has done, so its parts come after the whole of it.
+A probe is one part, unless its steps stand apart: then each request is one, with the waits and controls before it. A
+part comes after the steps that save what its requests are filled from. Where a probe says that it comes after another
+whose answers none of its requests use, it means what the other has done, so its parts come after the whole of it.
 """
 
 from __future__ import annotations
