@@ -23,6 +23,8 @@ RUN_FLAGS = $(strip $(call flag,PROVIDER,--provider) $(call flag,TARGET,--target
 RUN_ARGS =
 PYTEST_ARGS =
 SCORE_ARGS =
+RUN =
+GATE_ARGS =
 PEERS =
 PEERS_ARGS =
 CONFORMANCE_ARGS =
@@ -75,6 +77,9 @@ $(READY): requirements.txt pyproject.toml
 contract: $(READY) ## Hold the providers to their documents; without TARGET, on the embedded sandbox
 	@$(BIN)/affidavit run $(RUN_FLAGS) $(RUN_ARGS)
 
+gate: $(READY) ## Say what changed since the baseline; without RUN, for the latest runs in reports/
+	@$(BIN)/affidavit gate $(call flag,BASELINE,--baseline) $(GATE_ARGS) $(if $(RUN),'$(RUN)')
+
 test: $(READY) ## Test the package itself on every core; a test that hangs is stopped after two minutes
 	@$(BIN)/pytest --timeout 120 --numprocesses auto --dist loadgroup $(PYTEST_ARGS)
 
@@ -112,8 +117,7 @@ sandbox: $(READY) ## Serve the embedded sandbox on the loopback address
 load: ## Run the load scenarios (not yet)
 limits: ## Find the real rate limits (not yet)
 report: ## Render the report of a recorded run (not yet)
-gate: ## Compare a recorded run with the baseline (not yet)
-limits report gate load: # `load` first would be a directive of make
+limits report load: # `load` first would be a directive of make
 	@echo "make $@ comes in a later version." >&2; exit 2
 
 lock: $(READY) ## Resolve requirements.txt again after a change in pyproject.toml (LOCK_ARGS=--upgrade: newest)

@@ -24,6 +24,7 @@ from affidavit.errors import (
     unusable,
 )
 from affidavit.finding import VerdictKind
+from affidavit.gate_command import accept_command, gate_command
 from affidavit.keys import checked_recipient, chosen
 from affidavit.plan import Planner
 from affidavit.profile import MAIN
@@ -219,6 +220,10 @@ def sandbox_command(  # noqa: PLR0913, PLR0917 - the options of a command line
         return
     ports = {name: port + index for index, name in enumerate(wanted)} if port is not None else {}
     sys.exit(run_sandbox(wanted, ports, seed, keys_out, virtual_clock, webhook_prefix, deviations))
+
+
+cli.add_command(gate_command)
+cli.add_command(accept_command)
 
 
 @cli.command("checks")

@@ -127,6 +127,16 @@ class OpenApiDocument:
                 return join(join(base, media_type), "schema")
         return None
 
+    def response_headers(self, operation: str, status: int) -> frozenset[str]:
+        """Lower-case names of the headers that the document gives the operation's answer with `status`."""
+        found = self.response(operation, status) if operation in self.operations else None
+        return frozenset(name.lower() for name in (found[1].get("headers", {}) if found else ()))
+
+    def keywords_at(self, schema: str, at: str, keyword: str) -> list[Any]:
+        """What every schema that governs the value at `at` below `schema` says under a keyword."""
+        found = (node for one in self.schemas_at(schema, at) for _, node in self._flat(one))
+        return [node[keyword] for node in found if keyword in node]
+
     def _schemas_at(self, schema: str, at: str) -> list[str]:
         """Pointers of every sub-schema that governs the value at `at` (with `*`) below the schema at `schema`."""
         reached = [schema]

@@ -36,6 +36,12 @@ _SHORTEST_ENCODED = 8
 """Characters of Base64 that may be there by chance."""
 _BASE64 = "[A-Za-z0-9+/_-]"
 
+_LONG_NUMBER = re.compile(
+    r"(?P<time>\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})?)?(?!\d))"
+    r"|\+?\(?\d(?:[ ().-]{0,2}\d){6,}"
+)
+"""Seven digits or more, with what people put between them; or a day or an instant."""
+
 
 class Redactor:
     """Replaces every known key, and everything that looks like a key, by its placeholder."""
@@ -92,6 +98,11 @@ class Redactor:
 def masked(text: str) -> str:
     """The text with everything that looks like a key hidden, for messages about what somebody typed."""
     return _TYPED_KEY.sub("⟨a key⟩", text)
+
+
+def without_numbers(text: str) -> str:
+    """The text with the digits of everything that may be a phone number hidden; days and instants stay."""
+    return _LONG_NUMBER.sub(lambda found: found["time"] or re.sub(r"\d", "#", found[0]), text)
 
 
 def expand(value: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -8,7 +8,7 @@ finding with several proofs, so that "sometimes" shows as a rate.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from affidavit.catalog import Catalog, Claim, Row
@@ -37,6 +37,13 @@ class Result:
 def judge(catalog: Catalog, evidence: Evidence) -> list[Verdict]:
     """One verdict per claim, in the order of the ledger."""
     return [_verdict(catalog, claim, evidence) for claim in catalog.claims.values()]
+
+
+def ways(catalog: Catalog, claim: Claim, evidence: Evidence) -> Iterator[tuple[Row, Finding]]:
+    """Every single finding about a claim, none put together with others, each with the row that found it."""
+    for row in claim.decided_by:
+        for finding in _judged(catalog, row, evidence).findings:
+            yield row, finding
 
 
 def _verdict(catalog: Catalog, claim: Claim, evidence: Evidence) -> Verdict:

@@ -37,11 +37,13 @@ README = (ROOT / "README.md").read_text("utf-8")
 SANDBOX = (ROOT / "affidavit/sandbox/README.md").read_text("utf-8")
 CHECKS_PAGE = (ROOT / "docs/checks.md").read_text("utf-8")
 FILES_PAGE = (ROOT / "docs/provider-files.md").read_text("utf-8")
+GATE_PAGE = (ROOT / "docs/gate.md").read_text("utf-8")
 PAGES = {
     "README.md": README,
     "affidavit/sandbox/README.md": SANDBOX,
     "docs/checks.md": CHECKS_PAGE,
     "docs/provider-files.md": FILES_PAGE,
+    "docs/gate.md": GATE_PAGE,
 }
 CATALOGS = {name: load_catalog(name) for name in providers()}
 
@@ -63,6 +65,13 @@ NOT_RUN = {
     ".venv/bin/affidavit run --provider whatsapi --keys keys.toml --receiver https://hooks.example.com "
     "--receiver-port 8700": "asks the real API",
     ".venv/bin/affidavit run --provider chatmaid --budget 150": "asks the real API",
+    ".venv/bin/affidavit accept reports/chatmaid --measure": "needs a run before it; test_gate_command does it",
+    "make gate": "needs a run before it; test_gate_command does it",
+    ".venv/bin/affidavit accept reports/chatmaid CM-150 c468ac7a108b "
+    '--reason "Told them" --who Ann --expires 2030-06-30': "needs a run before it; test_gate_command does it",
+    ".venv/bin/affidavit gate reports/chatmaid --baseline last-week/chatmaid": "needs runs before it; as above",
+    ".venv/bin/affidavit accept reports/chatmaid CM-150 "
+    '--reason "Ticket 71" --who Ann --expires 2030-06-30': "as above",
     "make setup": "these tests run in what it made",
     ".ci/run": "runs these tests",
     ".venv/bin/pytest contract_tests --provider chatmaid": "asks as much as `make contract`",
@@ -82,7 +91,7 @@ class Shown:
 
 def shown() -> Iterator[Shown]:
     """Every command that a reader may type; the sandbox's own page has its own test."""
-    for page in (README, CHECKS_PAGE, FILES_PAGE):
+    for page in (README, CHECKS_PAGE, FILES_PAGE, GATE_PAGE):
         for block, output in re.findall(
             r"^```sh\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", page, re.MULTILINE | re.DOTALL
         ):

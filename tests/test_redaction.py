@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from affidavit.redaction import PLACEHOLDER, Redactor, expand
+from affidavit.redaction import PLACEHOLDER, Redactor, expand, without_numbers
 
 MAIN = "sk_test_0123456789abcdef0123456789abcdef"
 LIVE = "sk_live_0123456789ABCDEF0123456789ABCDEF"
@@ -185,3 +185,20 @@ def test_what_only_looks_like_a_placeholder_stays(text: str) -> None:
 @pytest.mark.parametrize("value", [None, True, 5, 1.5, ["⟨"], {"⟨": "⟨"}])
 def test_only_text_is_expanded(value: object) -> None:
     assert expand(value) is value
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("+12025550101", "+###########"),
+        ('{"to":"12025550101"}', '{"to":"###########"}'),
+        ("/v1/phone-numbers/%2B12025550101", "/v1/phone-numbers/%2B###########"),
+        ("call +1 (202) 555-0101 now", "call +# (###) ###-#### now"),
+        ("2027-01-15T08:00:00.003Z and 2027-01-15", "2027-01-15T08:00:00.003Z and 2027-01-15"),
+        ("12025550101abc", "###########abc"),
+        ("status 404 after 100 requests", "status 404 after 100 requests"),
+        ("2027-01-1512025550101", "####-##-#############"),
+    ],
+)
+def test_a_page_for_others_shows_no_phone_number(text: str, shown: str) -> None:
+    assert without_numbers(text) == shown

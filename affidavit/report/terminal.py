@@ -141,7 +141,7 @@ def _show_proof(result: Result, verdict: Verdict, replay: Replay) -> None:
     click.echo(_wrapped(_safe(shown.got), "    got       "))
     proof = proof_of(result.evidence.exchanges, shown)
     if proof:
-        click.echo(f"    {_printable(replay.curl(proof))}")
+        click.echo(f"    {printable(replay.curl(proof))}")
     if more := len(verdict.findings) - 1:
         click.echo(f"    and {more} more in verdicts.json")
 
@@ -195,7 +195,7 @@ def _wrapped(text: str, head: str) -> str:
     """
     return textwrap.fill(
         text,
-        _width(),
+        terminal_width(),
         initial_indent=head,
         subsequent_indent=" " * _indent(len(head)),
         break_long_words=False,
@@ -205,15 +205,16 @@ def _wrapped(text: str, head: str) -> str:
 
 def _indent(wanted: int) -> int:
     """So many blanks, or few where they would take too much of the terminal."""
-    return wanted if wanted <= _width() // 3 else FEW_BLANKS
+    return wanted if wanted <= terminal_width() // 3 else FEW_BLANKS
 
 
 def _show_cut(line: str) -> None:
-    width = _width()
+    width = terminal_width()
     click.echo(line if len(line) <= width else line[: width - 1].rstrip() + "…")
 
 
-def _width() -> int:
+def terminal_width() -> int:
+    """Columns to fill."""
     return min(max(shutil.get_terminal_size((WIDEST, 24)).columns, NARROWEST), WIDEST)
 
 
@@ -223,9 +224,10 @@ def _lasting(seconds: float) -> str:
 
 def _safe(text: str, most: int = 300) -> str:
     """Provider text without control characters, capped."""
-    shown = _printable(text)
+    shown = printable(text)
     return shown if len(shown) <= most else shown[:most] + "…"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """The text with every character that a terminal would obey replaced."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)

@@ -1,0 +1,259 @@
+"""`affidavit gate` and `affidavit accept`: wiring, files, today's date."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import click
+
+from affidavit.documents import load_catalog
+from affidavit.errors import ExitCode, IncompleteError, RecordError, UsageError
+from affidavit.evidence import Evidence
+from affidavit.exchange import Delivery, Exchange
+from affidavit.gate.assessment import Assessment, Judged, assess
+from affidavit.gate.baseline import FORMAT, Baseline, accept, drop, dumps, loads, measured
+from affidavit.gate.difference import Difference
+from affidavit.recorder import VERSION, read_record
+from affidavit.report.changes import changes
+from affidavit.report.gate import pull_request_lines, show_assessment
+from affidavit.verdict import judge
+
+BASELINES = Path("reports") / "baseline"
+RECORD = "run.ndjson"
+READABLE = 0o644
+
+
+def _day(_context: click.Context, _parameter: click.Parameter, value: str | None) -> date | None:
+    """A calendar day. Raises BadParameter with what was expected."""
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError as problem:
+        raise click.BadParameter(f"{value!r} is no day: write it like 2030-01-31") from problem
+
+
+_today_option = click.option(
+    "--today",
+    metavar="DAY",
+    callback=_day,
+    default=lambda: datetime.now(UTC).date().isoformat(),
+    show_default="the system's date",
+    help="The day that expiry is judged by.",
+)
+
+
+@dataclass(frozen=True)
+class Against:
+    """What a run is held against."""
+
+    name: str
+    baseline: Baseline
+    earlier: Judged | None = None
+    """The run that was named as the baseline."""
+
+    def assess(self, candidate: Judged, today: date) -> Assessment:
+        """Hold a run against it. Raises UsageError when it is of another provider."""
+        provider = candidate.catalog.provider
+        if self.baseline.provider != provider:
+            raise UsageError(
+                f"{self.name} is of {self.baseline.provider}, and the run of {provider}: name its own baseline"
+            )
+        if self.earlier:
+            return assess(candidate, (), self.earlier.measure(today), self.earlier.broken, today)
+        return assess(candidate, self.baseline.accepted, self.baseline.measure, [], today)
+
+
+@click.command("gate")
+@click.argument("runs", nargs=-1, metavar="[RUN]...", type=click.Path(path_type=Path))
+@click.option(
+    "--baseline",
+    "baselines",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A baseline, or an earlier run, to compare with; reports/baseline/<provider>.json when left out. Repeatable.",
+)
+@click.option(
+    "--changes", "page", type=click.Path(path_type=Path), help="Where to write changes.md. [default: beside the run]"
+)
+@click.option(
+    "--annotate", is_flag=True, help="Print annotations of a pull request on GitHub as well, at the claims' lines."
+)
+@_today_option
+def gate_command(
+    runs: tuple[Path, ...],
+    baselines: tuple[Path, ...],
+    page: Path | None,
+    annotate: bool,  # noqa: FBT001 - a flag of a command line
+    today: date,
+) -> None:
+    """Say what changed since the baseline, and whether an upgrade may go on."""
+    against = [_against(path) for path in baselines]
+    opens = True
+    for path in runs or _latest():
+        judged = read_judged(path)
+        chosen = _chosen(against, judged.catalog.provider, baselines)
+        assessment = chosen.assess(judged, today)
+        show_assessment(judged.catalog, assessment, str(path), chosen.name)
+        target = page or _record(path).parent / "changes.md"
+        write_whole(target, changes(judged, assessment, chosen.name))
+        click.echo(f"  to send to the provider: {target}")
+        for line in pull_request_lines(judged.catalog, assessment) if annotate else ():
+            click.echo(line)
+        opens &= assessment.decision.passes
+    sys.exit(ExitCode.KEPT if opens else ExitCode.BROKEN)
+
+
+@click.command("accept")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("findings", nargs=-1, metavar="[FINDING]...")
+@click.option("--reason", default="", help="Why it is accepted.")
+@click.option("--who", default="", help="Who answers for it.")
+@click.option("--expires", metavar="DAY", callback=_day, help="The day until which it is accepted, like 2030-01-31.")
+@click.option(
+    "--comes-and-goes", is_flag=True, help="It is not seen in every run: do not call it stale when it is absent."
+)
+@click.option(
+    "--drop", "dropped", multiple=True, metavar="FINDING", help="Take an entry out of the baseline. Repeatable."
+)
+@click.option("--measure", is_flag=True, help="Take this run's behaviour as the measure of later ones.")
+@click.option(
+    "--baseline", "path", type=click.Path(path_type=Path), help="The file. [default: reports/baseline/<provider>.json]"
+)
+@_today_option
+def accept_command(  # noqa: PLR0913, PLR0917 - the options of a command line
+    run: Path,
+    findings: tuple[str, ...],
+    reason: str,
+    who: str,
+    expires: date | None,
+    comes_and_goes: bool,  # noqa: FBT001 - a flag of a command line
+    dropped: tuple[str, ...],
+    measure: bool,  # noqa: FBT001 - as above
+    path: Path | None,
+    today: date,
+) -> None:
+    """Move findings of a run into the baseline, each by its id, or all of a claim by the claim's id."""
+    judged = read_judged(run)
+    file = path or BASELINES / f"{judged.catalog.provider}.json"
+    baseline = read_baseline(file) if file.exists() else Baseline(judged.catalog.provider)
+    assessment = Against(str(file), baseline).assess(judged, today)
+    if not (findings or dropped or measure):
+        raise UsageError("nothing to accept: name findings by the ids that `affidavit gate` shows, or give --measure")
+    if findings:
+        if expires is None:
+            raise UsageError("an accepted finding needs an end: give --expires with a day like 2030-01-31")
+        chosen = _named(assessment, findings)
+        baseline = accept(
+            baseline, chosen, reason=reason, who=who, on=today, expires=expires, comes_and_goes=comes_and_goes
+        )
+        for one in chosen:
+            click.echo(f"accepted {one.id}  {one.identity.subject}  {one.identity.at or one.after}")
+    baseline = drop(baseline, dropped)
+    if measure:
+        baseline = measured(baseline, judged.measure(today))
+    write_whole(file, dumps(baseline))
+    click.echo(f"{file}: {len(baseline.accepted)} accepted{', behaviour of this run' if measure else ''}")
+
+
+def _named(assessment: Assessment, names: Iterable[str]) -> list[Difference]:
+    """The differences of a run by id or claim. Raises UsageError for a name that fits none."""
+    decision = assessment.decision
+    found = [*decision.new, *decision.known, *(one for one, _ in decision.expired)]
+    chosen: dict[str, Difference] = {}
+    for name in names:
+        fitting = [one for one in found if name == one.id or one.identity.is_of_claim(name)]
+        if not fitting:
+            raise UsageError(f"this run has no finding {name!r}: `affidavit gate` shows the ids of what it found")
+        chosen |= {one.id: one for one in fitting}
+    return list(chosen.values())
+
+
+def _latest() -> list[Path]:
+    found = sorted(Path("reports").glob(f"*/{RECORD}"))
+    if not found:
+        raise UsageError(f"there is no run in reports/: make one with `affidavit run`, or name a {RECORD}")
+    return found
+
+
+def _record(path: Path) -> Path:
+    return path / RECORD if path.is_dir() else path
+
+
+def _against(path: Path) -> Against:
+    record = _record(path)
+    if record.suffix == ".json":
+        return Against(str(path), read_baseline(record))
+    judged = read_judged(path)
+    return Against(str(path), Baseline(judged.catalog.provider), judged)
+
+
+def _chosen(against: list[Against], provider: str, named: tuple[Path, ...]) -> Against:
+    own = [one for one in against if one.baseline.provider == provider]
+    if len(own) > 1:
+        raise UsageError(f"{own[0].name} and {own[1].name} are both of {provider}: name one baseline of a provider")
+    if own:
+        return own[0]
+    if named:
+        raise UsageError(f"no baseline named is of {provider}: name one with --baseline, or leave --baseline out")
+    default = BASELINES / f"{provider}.json"
+    if default.exists():
+        return Against(str(default), read_baseline(default))
+    return Against("no baseline", Baseline(provider))
+
+
+def read_baseline(path: Path) -> Baseline:
+    """The baseline in a file. Raises UsageError naming file and fault."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise UsageError(f"{path} cannot be read: name a baseline ({FORMAT}) or a {RECORD}") from problem
+    return loads(text, str(path))
+
+
+def read_judged(path: Path) -> Judged:
+    """A complete run, judged by today's ledger.
+
+    Raises RecordError for what is no run, IncompleteError for half of one.
+    """
+    record = _record(path)
+    rows = list(read_record(record))
+    manifest = rows[0] if rows and isinstance(rows[0], dict) else {}
+    if manifest.get("kind") != "manifest" or "provider" not in manifest:
+        raise RecordError(f"{record} is no run record, which begins with a manifest: name a {RECORD}")
+    if manifest.get("version") != VERSION:
+        raise RecordError(f"{record} is of version {manifest.get('version')}, and this Affidavit reads {VERSION}")
+    if manifest.get("what", "contract") != "contract":
+        raise RecordError(f"{record} is a record of {manifest['what']}, and the gate compares contract runs")
+    end = next((row for row in rows if isinstance(row, dict) and row["kind"] == "end"), None)
+    if end is None or end["complete"] is not True:
+        why = end["reason"] if end else "it was interrupted"
+        raise IncompleteError(f"{record} is incomplete ({why}), and half a run never passes: run it again")
+    evidence = Evidence(
+        tuple(row for row in rows if isinstance(row, Exchange)),
+        tuple(row for row in rows if isinstance(row, Delivery)),
+        {row["source"]: row["reason"] for row in rows if isinstance(row, dict) and row["kind"] == "skip"},
+        embedded=manifest.get("target") == "embedded",
+    )
+    catalog = load_catalog(manifest["provider"])
+    return Judged(catalog, evidence, judge(catalog, evidence), str(manifest.get("target")))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write the file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).chmod(READABLE)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,116 @@
+"""`changes.md`: what is broken and what changed, in plain words, to send to the provider.
+
+It shows no key and no phone number: keys are placeholders already, and the digits of long numbers are hidden. What the
+provider sent stands in code blocks only, cut short.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from affidavit.evidence import Evidence
+from affidavit.exchange import Exchange
+from affidavit.gate.assessment import Assessment, Judged
+from affidavit.gate.difference import Axis, Difference, Severity
+from affidavit.redaction import without_numbers
+from affidavit.report.terminal import printable
+
+MOST_BODY = 600
+MOST_WAYS = 3
+"""Examples of one broken claim."""
+_SPECIAL = re.compile(r"([\\`*\[\]<>|~]|(?<!\w)_|_(?!\w))")
+_TRACE = re.compile(r"(?i)(request|trace|correlation)-?id")
+
+
+def changes(judged: Judged, assessment: Assessment, against: str) -> str:
+    """The page, as Markdown."""
+    decision, profile = assessment.decision, judged.catalog.profile
+    failing = [*decision.failing, *(one for one, _ in decision.expired)]
+    broken = [one for one in failing if one.identity.axis == Axis.CLAIM]
+    behaviour = [one for one in failing if one.identity.axis != Axis.CLAIM]
+    harmless = [one for one in decision.new if one.severity == Severity.COMPATIBLE]
+    lines = [
+        f"# {profile.title}: what changed",
+        "",
+        f"Asked: {_plain(judged.target)}. Compared with: {_plain(against)}. {_counts(broken, behaviour, harmless)}",
+        "",
+    ]
+    lines += _section("What the documents promise, and the API does not keep", broken, judged.evidence)
+    lines += _section("What the API does otherwise than before", behaviour, judged.evidence)
+    lines += _short("New, and harmless", [one.says for one in harmless])
+    lines += _short("Works again", [one.says for one in decision.fixed] + [one.says for one, _ in decision.stale])
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _counts(broken: list[Difference], behaviour: list[Difference], harmless: list[Difference]) -> str:
+    claims = len({one.identity.subject for one in broken})
+    if not (broken or behaviour or harmless):
+        return "Nothing changed."
+    return f"{claims} promises broken, {len(behaviour)} other changes, {len(harmless)} harmless ones."
+
+
+def _section(title: str, differences: Iterable[Difference], evidence: Evidence) -> Iterator[str]:
+    """One heading per broken claim, and per change; of a claim that is broken in many ways some."""
+    groups: dict[tuple[str, str], list[Difference]] = defaultdict(list)
+    for one in differences:
+        groups[one.identity.subject if one.identity.axis == Axis.CLAIM else one.id, one.says].append(one)
+    if groups:
+        yield from (f"## {title}", "")
+    for number, ((_, says), several) in enumerate(groups.items(), 1):
+        yield from (f"### {number}. {_plain(says)}", "")
+        if several[0].where:
+            yield from (f"Document: {_plain(several[0].where)}", "")
+        for one in several[:MOST_WAYS]:
+            yield from _way(one, evidence)
+        if len(several) > MOST_WAYS:
+            yield from (f"And {len(several) - MOST_WAYS} more ways.", "")
+
+
+def _way(one: Difference, evidence: Evidence) -> Iterator[str]:
+    promise = one.identity.axis == Axis.CLAIM
+    yield f"- {'Promised' if promise else 'Before'}: {_plain(one.before)}"
+    yield f"- {'Got' if promise else 'Now'}: {_plain(one.after)}"
+    if promise and one.identity.at:
+        yield f"- Where in the answer: {_plain(one.identity.at)}"
+    for exchange in evidence.at([one.exchange]):
+        yield from _exchange(exchange)
+    yield ""
+
+
+def _exchange(exchange: Exchange) -> Iterator[str]:
+    yield f"- Time: {datetime.fromtimestamp(exchange.at, UTC).isoformat(timespec='milliseconds')}"
+    request, response = exchange.request, exchange.response
+    target = request.path + (
+        "?" + "&".join(f"{name}={value}" for name, value in request.query) if request.query else ""
+    )
+    lines = [f"{request.method} {target}", *([_cut(request.body)] if request.body else [])]
+    if response:
+        traces = [f"{name}: {value}" for name, value in response.headers if _TRACE.search(name)]
+        lines += ["", f"{response.status}", *traces, *([_cut(response.body)] if response.body else [])]
+    else:
+        lines += ["", f"no answer: {exchange.error}"]
+    yield from ("", *_fenced(lines))
+
+
+def _fenced(lines: list[str]) -> Iterator[str]:
+    text = without_numbers("\n".join(printable(part) for line in lines for part in line.split("\n")))
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    yield from (f"{fence}text", text, fence)
+
+
+def _short(title: str, sentences: list[str]) -> Iterator[str]:
+    if sentences:
+        yield from (f"## {title}", "", *(f"- {_plain(one)}" for one in dict.fromkeys(sentences)), "")
+
+
+def _cut(body: str) -> str:
+    return body if len(body) <= MOST_BODY else f"{body[:MOST_BODY]}… ({len(body)} characters)"
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is, without long numbers."""
+    return _SPECIAL.sub(r"\\\1", without_numbers(printable(text)))

@@ -1,0 +1,164 @@
+"""The gate from the command line: files, exit codes, and what is left alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from affidavit import cli
+from affidavit.documents import load_catalog
+from affidavit.errors import ExitCode
+from affidavit.session import Settings, run
+
+Run = Callable[..., tuple[int, str]]
+ACCEPT = ("--reason", "They know.", "--who", "Ann", "--expires", "2030-06-30", "--today", "2030-01-01")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A faithful run and two with a fault, in folders named for them."""
+    home = tmp_path_factory.mktemp("runs")
+    for name in ("faithful", "phone-alone-lacks-name", "no-key-sends"):
+        deviations = () if name == "faithful" else (name,)
+        run(load_catalog("chatmaid"), Settings(examples=0, deviations=deviations), home / name, lambda *_: None)
+    return home
+
+
+@pytest.fixture
+def affidavit(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Calls the command line in a folder that holds the runs; the exit code and all it said."""
+    shutil.copytree(runs, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def call(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["affidavit", *arguments])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    return call
+
+
+def test_a_run_against_itself_opens_the_gate(affidavit: Run) -> None:
+    code, said = affidavit("gate", "faithful", "--baseline", "faithful/run.ndjson")
+    assert code == ExitCode.KEPT
+    assert "gate open: 0 new, 0 known, 0 expired, 0 stale, 0 fixed" in said
+
+
+def test_a_broken_claim_closes_it_and_stands_on_the_page_for_the_provider(affidavit: Run) -> None:
+    code, said = affidavit("gate", "phone-alone-lacks-name", "--baseline", "faithful")
+    assert code == ExitCode.BROKEN
+    assert "BREAKING  CM-150" in said
+    page = Path("phone-alone-lacks-name/changes.md").read_text("utf-8")
+    assert "A phone read alone has the same eight fields as in the list." in page
+    assert "chatmaid_api_reference.txt:223" in page
+    assert "GET /v1/phone-numbers/" in page
+    assert "12025550110" not in page
+    assert "sk_test_" not in page
+
+
+def test_without_a_baseline_every_broken_claim_is_new(affidavit: Run) -> None:
+    code, said = affidavit("gate", "phone-alone-lacks-name", "--changes", "sub/page.md")
+    assert code == ExitCode.BROKEN
+    assert "against no baseline" in said
+    assert Path("sub/page.md").exists()
+    assert affidavit("gate", "faithful")[0] == ExitCode.KEPT
+
+
+def test_the_life_of_an_accepted_finding(affidavit: Run) -> None:
+    assert affidavit("accept", "faithful", "--measure")[0] == 0
+    assert affidavit("accept", "phone-alone-lacks-name", "CM-150", *ACCEPT)[0] == 0
+    gate = ("gate", "phone-alone-lacks-name", "--today")
+    code, said = affidavit(*gate, "2030-06-30")
+    assert "2 known" in said
+    assert "LOOK AT" not in said
+    assert code == ExitCode.BROKEN  # the field is gone from what was measured, and nobody has accepted that
+    changed = next(line.split()[0] for line in said.splitlines() if line.startswith("    ") and len(line.split()) == 1)
+    assert affidavit("accept", "phone-alone-lacks-name", changed, *ACCEPT)[0] == 0
+    assert affidavit(*gate, "2030-06-30")[0] == ExitCode.KEPT
+    code, said = affidavit(*gate, "2030-07-01")
+    assert (code, "EXPIRED   CM-150" in said) == (ExitCode.BROKEN, True)
+    code, said = affidavit("gate", "no-key-sends", "--today", "2030-01-02")
+    assert (code, "STALE     CM-150" in said, "BREAKING  CM-038" in said) == (ExitCode.BROKEN, True, True)
+    assert affidavit("accept", "faithful", "--drop", "CM-150", "--drop", changed)[0] == 0
+    assert affidavit("gate", "faithful")[0] == ExitCode.KEPT
+
+
+def test_annotations_point_at_the_claims_line_and_stay_one_line_each(affidavit: Run) -> None:
+    _, said = affidavit("gate", "phone-alone-lacks-name", "--annotate")
+    lines = [line for line in said.splitlines() if line.startswith("::error ")]
+    line = load_catalog("chatmaid").claim_lines["CM-150"]
+    assert len(lines) == 2
+    assert all(f"file=openapi/chatmaid/claims.yaml,line={line},title=CM-150 (new)::" in one for one in lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("gate", "nothing"), ExitCode.USAGE, "nothing cannot be read"),
+        (("gate",), ExitCode.USAGE, "there is no run in reports/"),
+        (("gate", "faithful", "--today", "soon"), ExitCode.USAGE, "'soon' is no day: write it like 2030-01-31"),
+        (("gate", "faithful", "--baseline", "x.json"), ExitCode.USAGE, "x.json cannot be read"),
+        (("gate", "foreign.ndjson"), ExitCode.USAGE, "foreign.ndjson:1 is no line of a run record"),
+        (("gate", "newer.ndjson"), ExitCode.USAGE, "version 99"),
+        (("gate", "half.ndjson"), ExitCode.UNREACHABLE, "half.ndjson is incomplete (it was interrupted)"),
+        (("gate", "stopped.ndjson"), ExitCode.UNREACHABLE, "stopped.ndjson is incomplete (the key is spent)"),
+        (("gate", "cut.ndjson"), ExitCode.USAGE, "cut.ndjson:"),
+        (("gate", "limits.ndjson"), ExitCode.USAGE, "a record of limits"),
+        (("accept", "half.ndjson", "CM-150", *ACCEPT), ExitCode.UNREACHABLE, "incomplete"),
+        (("accept", "faithful"), ExitCode.USAGE, "nothing to accept"),
+        (("accept", "faithful", "CM-150"), ExitCode.USAGE, "give --expires"),
+        (("accept", "faithful", "CM-150", *ACCEPT), ExitCode.USAGE, "this run has no finding 'CM-150'"),
+        (("accept", "faithful", "--drop", "CM-150"), ExitCode.USAGE, "has no 'CM-150': nothing to drop"),
+    ],
+)
+def test_bad_input_is_named_and_nothing_is_written(
+    affidavit: Run, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    lines = Path("faithful/run.ndjson").read_text("utf-8").splitlines(keepends=True)
+    manifest = json.loads(lines[0])
+    texts = {
+        "foreign": '{"name": "a package"}\n',
+        "newer": json.dumps({**manifest, "version": 99}) + "\n",
+        "limits": json.dumps({**manifest, "what": "limits"}) + "\n" + lines[-1],
+        "half": "".join(lines[:-1]),
+        "stopped": "".join(lines[:-1]) + '{"kind": "end", "complete": false, "reason": "the key is spent"}\n',
+        "cut": "".join(lines[:-1]) + lines[-2][:50],
+    }
+    for name, text in texts.items():
+        Path(f"{name}.ndjson").write_text(text, "utf-8")
+    assert (called := affidavit(*arguments))[0] == code
+    assert said in called[1]
+    assert called[1].count("\n") == 1
+    assert not Path("reports").exists()
+    assert not list(Path().rglob("changes.md"))
+
+
+def test_a_baseline_that_cannot_be_read_is_never_written_over(affidavit: Run) -> None:
+    path = Path("reports/baseline/chatmaid.json")
+    path.parent.mkdir(parents=True)
+    path.write_text('{"format": "affidavit baseline", "version": 1, "provider": "chatmaid", "extra": 1}', "utf-8")
+    before = path.read_bytes()
+    for arguments in (("accept", "faithful", "--measure"), ("gate", "faithful")):
+        code, said = affidavit(*arguments)
+        assert code == ExitCode.USAGE
+        assert "unknown ['extra']" in said
+    assert path.read_bytes() == before
+    assert [one.name for one in path.parent.iterdir()] == ["chatmaid.json"]
+
+
+def test_a_baseline_of_another_provider_is_refused(affidavit: Run) -> None:
+    assert affidavit("accept", "faithful", "--measure", "--baseline", "own.json")[0] == 0
+    text = Path("own.json").read_text("utf-8").replace('"provider": "chatmaid"', '"provider": "whatsapi"', 1)
+    Path("own.json").write_text(text, "utf-8")
+    code, said = affidavit("gate", "faithful", "--baseline", "own.json")
+    assert (code, "no baseline named is of chatmaid" in said) == (ExitCode.USAGE, True)
