@@ -63,7 +63,7 @@ def said(reply: Reply) -> Said:
     fields: dict[str, str] = {}
     for name, value in reply.headers:
         fields[name.lower()] = f"{fields[name.lower()]}, {value}" if name.lower() in fields else value
-    date = _moment(fields.get("date", ""))
+    date = moment(fields.get("date", ""))
     found = next((one for one in _dialects(fields) if one.limit is not None or one.remaining is not None), Said())
     return replace(
         found,
@@ -135,7 +135,7 @@ def _whole(text: str) -> int | None:
 
 def _number(text: str) -> float | None:
     text = text.strip()
-    return float(text) if NUMBER.fullmatch(text) else _moment(text)
+    return float(text) if NUMBER.fullmatch(text) else moment(text)
 
 
 def _reset_dialect(reset: float | None) -> str | None:
@@ -148,7 +148,7 @@ def _retry_after(header: str | None, body: str, date: float | None) -> float | N
     if header is not None:
         if NUMBER.fullmatch(header.strip()):
             return float(header)
-        until = _moment(header)
+        until = moment(header)
         return None if until is None or date is None else max(0.0, until - date)
     return _in_body(body)
 
@@ -161,7 +161,8 @@ def _in_body(body: str) -> float | None:
     return _float(data.get("retryAfter")) if isinstance(data, dict) else None
 
 
-def _moment(text: str) -> float | None:
+def moment(text: str) -> float | None:
+    """Epoch seconds of a date as HTTP writes it; None for what is none."""
     try:
         return parsedate_to_datetime(text).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
