@@ -70,11 +70,12 @@ def transitions(case: Case) -> Judgement:
         if key in last and not _at_once(case, last[key][0], one):
             before_seen, before = last[key]
             if starts is None or before in starts:
-                judged[one.seq] = None
+                if status != before:
+                    judged[one.seq] = None
                 if not _may_follow(case, identity, last[key], (one, status)):
                     findings.append(case.finding(f"a state that may follow {before}", status, [before_seen, one]))
         last[key] = (one, status)
-    return judgement(judged, findings, "no message was seen twice")
+    return judgement(judged, findings, "no message was seen to move" if last else "no message was seen")
 
 
 def _may_follow(case: Case, identity: str, before: tuple[Answered, str], after: tuple[Answered, str]) -> bool:

@@ -16,7 +16,7 @@ from affidavit.finding import Finding, Judgement
 from affidavit.pointer import first, locate
 from affidavit.profile import Listing
 
-DOCUMENTED_OK = 200
+DOCUMENTED_OK, REFUSED = 200, 400
 
 
 def page(case: Case) -> Judgement:
@@ -25,7 +25,8 @@ def page(case: Case) -> Judgement:
     rule = PAGE_RULES[case.param("rule")]
     judged: list[Answered] = []
     findings: list[Finding] = []
-    for one in case.evidence.of(case.param("operation"), DOCUMENTED_OK):
+    statuses = [DOCUMENTED_OK, REFUSED] if rule is _max_limit else DOCUMENTED_OK
+    for one in case.evidence.of(case.param("operation"), statuses):
         answer = rule(listing, one)
         if answer is not None:
             judged.append(one)
@@ -259,13 +260,22 @@ def _equals(one: Answered, pointer: str | None, wanted: int | None) -> Answer:
 
 def _echo_page(listing: Listing, one: Answered) -> Answer:
     asked = _parameter(one, listing.page_parameter)
-    return _equals(one, listing.page, asked) if asked else None
+    return _equals(one, listing.page, asked) if asked and not _behind_the_end(listing, one, asked) else None
+
+
+def _behind_the_end(listing: Listing, one: Answered, asked: int) -> bool:
+    """Whether there is no such page; what number an answer shows then is undocumented (G-35)."""
+    pages = number(first(one.response.json, listing.pages)) if listing.pages else None
+    return asked > max(1, pages or 1) if pages is not None else not items_of(listing, one)
+
+
+def _legal_limit(listing: Listing, one: Answered) -> int | None:
+    asked = _parameter(one, listing.limit_parameter)
+    return asked if asked is not None and 1 <= asked <= (listing.max_limit or asked) else None
 
 
 def _echo_limit(listing: Listing, one: Answered) -> Answer:
-    asked = _parameter(one, listing.limit_parameter)
-    legal = asked is not None and 1 <= asked <= (listing.max_limit or asked)
-    return _equals(one, listing.limit, asked) if legal else None
+    return _equals(one, listing.limit, _legal_limit(listing, one))
 
 
 def _default_page(listing: Listing, one: Answered) -> Answer:
@@ -276,24 +286,49 @@ def _default_limit(listing: Listing, one: Answered) -> Answer:
     if _sent(one, listing.limit_parameter) or listing.default_limit is None:
         return None
     told = _equals(one, listing.limit, listing.default_limit)
-    if told is None and not readable(listing, one):
-        return None
-    return [*(told or []), *(_at_most(listing, one, listing.default_limit) or [])]
+    kept_to = _at_most(listing, one, listing.default_limit)
+    return None if told is None and kept_to is None else [*(told or []), *(kept_to or [])]
 
 
 def _at_most_limit(listing: Listing, one: Answered) -> Answer:
-    asked = _parameter(one, listing.limit_parameter)
-    legal = asked is not None and 1 <= asked <= (listing.max_limit or asked)
-    return _at_most(listing, one, asked) if legal and asked is not None else None
+    asked = _legal_limit(listing, one)
+    return None if asked is None else _at_most(listing, one, asked)
 
 
 def _max_limit(listing: Listing, one: Answered) -> Answer:
-    return _at_most(listing, one, listing.max_limit) if listing.max_limit else None
+    if not listing.max_limit:
+        return None
+    asked = _parameter(one, listing.limit_parameter)
+    if one.response.status == REFUSED and asked is not None and asked > listing.max_limit:
+        return []
+    return _at_most(listing, one, listing.max_limit)
 
 
 def _at_most(listing: Listing, one: Answered, most: int) -> Answer:
+    """Nothing to judge where the list had no more to give anyway."""
     count = len(items_of(listing, one))
-    return [] if count <= most else [(f"at most {most} items", f"{count} items", "")]
+    if count > most:
+        return [(f"at most {most} items", f"{count} items", "")]
+    total = number(_total(listing, one))
+    more = count == most if total is None else total > most
+    return [] if more and readable(listing, one) else None
+
+
+def _full_page(listing: Listing, one: Answered) -> Answer:
+    """A page before the last holds as many items as it says it may; not judged when that is not what was asked for."""
+    at, limit, total = (
+        number(first(one.response.json, pointer)) if pointer else None
+        for pointer in (listing.page, listing.limit, listing.total)
+    )
+    asked = ((listing.page_parameter, at), (listing.limit_parameter, limit))
+    if any(_sent(one, name) and _parameter(one, name) != told for name, told in asked):
+        return None
+    if not at or not limit or total is None or limit > (listing.max_limit or limit):
+        return None
+    if at * limit >= total or not readable(listing, one):
+        return None
+    count = len(items_of(listing, one))
+    return [] if count >= limit else [(f"{limit:g} items on a page before the last", f"{count} items", "")]
 
 
 def _total_pages(listing: Listing, one: Answered) -> Answer:
@@ -314,6 +349,7 @@ PAGE_RULES: Mapping[str, Callable[[Listing, Answered], Answer]] = {
     "default-limit": _default_limit,
     "at-most-limit": _at_most_limit,
     "max-limit": _max_limit,
+    "full-page": _full_page,
     "total-pages": _total_pages,
 }
 

@@ -193,6 +193,12 @@ FAULTS = (
         cut(LIST, lambda items, page, limit: items[(page - 1) * limit : page * limit + 1]),
     ),
     row(
+        "page-one-too-few",
+        "pagination",
+        "A page before the last holds one message less than its limit, if that is more than one.",
+        cut(LIST, lambda items, page, limit: items[(page - 1) * limit : page * limit - (limit > 1)]),
+    ),
+    row(
         "first-page-skipped",
         "default",
         "Without a page, the second one is returned.",

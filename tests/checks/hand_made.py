@@ -1,0 +1,73 @@
+"""Evidence made by hand, and what a check says of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from affidavit.catalog import Catalog
+from affidavit.checks.case import Case
+from affidavit.checks.table import CHECKS
+from affidavit.documents import load_catalog
+from affidavit.evidence import Evidence
+from affidavit.exchange import Exchange, Request, Response
+from affidavit.finding import Judgement
+
+Query = Iterable[tuple[str, Any]]
+
+
+@cache
+def catalog(provider: str) -> Catalog:
+    """Read once: it takes a second."""
+    return load_catalog(provider)
+
+
+class Talk:
+    """Exchanges with one provider, in the order in which they are added."""
+
+    def __init__(self, provider: str = "chatmaid", *, embedded: bool = False) -> None:
+        """Nothing was said yet."""
+        self.provider, self.embedded = provider, embedded
+        self.exchanges: list[Exchange] = []
+
+    def answered(  # noqa: PLR0913 - the parts of an exchange
+        self,
+        operation: str,
+        body: object,
+        status: int = 200,
+        *,
+        source: str = "any/step",
+        query: Query = (),
+        headers: Mapping[str, str] | None = None,
+        role: str | None = "main",
+        at: float = 0.0,
+        sent: object = None,
+    ) -> Talk:
+        """One more exchange; a body that is no text is written as JSON."""
+        place = catalog(self.provider).openapi.operations[operation]
+        text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+        pairs = tuple((name, str(value)) for name, value in query)
+        asked = None if sent is None else json.dumps(sent)
+        self.exchanges.append(
+            Exchange(
+                len(self.exchanges) + 1, self.provider, operation, source, role,
+                Request(place.method, f"http://x{place.template}", place.template, pairs, (), asked),
+                Response(status, tuple((headers or {}).items()), text),
+                None, at, 0.0,
+            )
+        )  # fmt: skip
+        return self
+
+    def judged(self, check: str, /, **params: object) -> Judgement:
+        """What a check of the table says."""
+        known = catalog(self.provider)
+        assert CHECKS[check].problem_with(params) == ""
+        evidence = Evidence(tuple(self.exchanges), embedded=self.embedded)
+        return CHECKS[check].function(Case(check, params, known.openapi, known.profile, known.script, evidence))
+
+    def says(self, check: str, /, **params: object) -> str:
+        """`kept`, `broken`, or why it is undecided."""
+        found = self.judged(check, **params)
+        return "broken" if found.findings else "kept" if found.judged else found.missing
