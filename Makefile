@@ -34,7 +34,9 @@ LOCK_ARGS =
 SYSTEM_PACKAGES = \
     $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv) \
     $(shell command -v node >/dev/null || echo nodejs) \
-    $(shell command -v npm >/dev/null || echo npm)
+    $(shell command -v npm >/dev/null || echo npm) \
+    $(shell test -x /usr/sbin/nginx || command -v nginx >/dev/null || echo nginx-light) \
+    $(shell test -x /usr/sbin/haproxy || command -v haproxy >/dev/null || echo haproxy)
 
 # Sets `lacking` to what this machine lacks for the tools of package.json, and installs them when that is nothing.
 NODE_TOOLS = lacking=""; \
