@@ -38,11 +38,13 @@ SANDBOX = (ROOT / "affidavit/sandbox/README.md").read_text("utf-8")
 CHECKS_PAGE = (ROOT / "docs/checks.md").read_text("utf-8")
 FILES_PAGE = (ROOT / "docs/provider-files.md").read_text("utf-8")
 GATE_PAGE = (ROOT / "docs/gate.md").read_text("utf-8")
+READINGS_PAGE = (ROOT / "docs/readings.md").read_text("utf-8")
 PAGES = {
     "README.md": README,
     "affidavit/sandbox/README.md": SANDBOX,
     "docs/checks.md": CHECKS_PAGE,
     "docs/provider-files.md": FILES_PAGE,
+    "docs/readings.md": READINGS_PAGE,
     "docs/gate.md": GATE_PAGE,
 }
 CATALOGS = {name: load_catalog(name) for name in providers()}
@@ -223,6 +225,44 @@ def test_every_subcommand_and_make_target_a_page_names_exists(page: str) -> None
     made = {name for text in code for name in re.findall(r"(?<!\w)make ([a-z-]+)", text)}
     assert called <= set(cli.cli.commands)
     assert made <= documented_targets()
+
+
+# --- readings ---------------------------------------------------------------------------------------------------------
+
+
+READINGS = [
+    (title, row)
+    for title in ("Both providers", "Chatmaid", "WhatsAPI")
+    for row in tables(section(READINGS_PAGE, title))[0]
+]
+
+
+def test_every_reading_that_is_named_has_one_row_and_no_row_is_stale() -> None:
+    named_readings = {claim.reading for one in CATALOGS.values() for claim in one.claims.values()} - {""}
+    for folder in ("affidavit", "openapi"):
+        for path in (ROOT / folder).rglob("*.*"):
+            if path.suffix in {".py", ".yaml", ".toml"}:
+                named_readings |= set(re.findall(r"\bG-\d\d\b", path.read_text("utf-8")))
+    assert sorted(row[0] for _, row in READINGS) == sorted(named_readings)
+
+
+def test_every_observed_claim_says_which_reading_makes_it_doubtful() -> None:
+    claims = [claim for one in CATALOGS.values() for claim in one.claims.values()]
+    assert [claim.id for claim in claims if claim.observe and not claim.reading] == []
+
+
+@pytest.mark.parametrize(("title", "row"), READINGS, ids=lambda part: part[0] if isinstance(part, list) else None)
+def test_a_reading_says_where_the_documents_are_doubtful_and_what_is_chosen(title: str, row: list[str]) -> None:
+    _, where, doubtful, chosen = row
+    places = [place.rpartition(":") for place in where.split()]
+    meant = {
+        name for name, one in CATALOGS.items() if {document for document, _, _ in places} & set(one.profile.documents)
+    }
+    assert meant == (set(CATALOGS) if title == "Both providers" else {title.lower()})
+    known = {document for one in CATALOGS.values() for document in one.profile.documents}
+    assert all(document in known and line.isdecimal() for document, _, line in places)
+    assert doubtful.endswith(".")
+    assert chosen.endswith(".")
 
 
 # --- tables that repeat the code --------------------------------------------------------------------------------------

@@ -27,8 +27,9 @@ def write_results(folder: Path, catalog: Catalog, result: Result, replay: Replay
 def write_verdicts(path: Path, catalog: Catalog, verdicts: list[Verdict]) -> None:
     """Every verdict with its claim, as JSON."""
     rows = [
-        {"says": catalog.claims[one.claim].says, "at": catalog.claims[one.claim].place, **asdict(one)}
+        {"says": claim.says, "at": claim.place, "reading": claim.reading, **asdict(one)}
         for one in verdicts
+        for claim in [catalog.claims[one.claim]]
     ]
     path.write_text(json.dumps({"provider": catalog.provider, "verdicts": rows}, indent=1), encoding="utf-8")
 

@@ -170,7 +170,8 @@ def _show_different(catalog: Catalog, observed: list[Verdict]) -> None:
     for one in different[:MOST_DIFFERENT]:
         claim = catalog.claims[one.claim]
         seen = one.reason.removeprefix("differs: ")
-        click.echo(_wrapped(f"{claim.says} Seen: {_safe(seen)}", f"  observed {claim.id}  "))
+        reading = f" [{claim.reading}]" if claim.reading else ""
+        click.echo(_wrapped(f"{claim.says}{reading} Seen: {_safe(seen)}", f"  observed {claim.id}  "))
     rest = len(different) - MOST_DIFFERENT
     if rest > 0:
         click.echo(f"  observed: {rest} more differ, each in verdicts.json")
