@@ -14,18 +14,16 @@ import click
 
 from affidavit.documents import load_catalog
 from affidavit.errors import ExitCode, IncompleteError, RecordError, UsageError
-from affidavit.evidence import Evidence
-from affidavit.exchange import Delivery, Exchange
 from affidavit.gate.assessment import Assessment, Judged, assess
 from affidavit.gate.baseline import FORMAT, Baseline, accept, drop, dumps, loads, measured
 from affidavit.gate.difference import Difference
-from affidavit.recorder import VERSION, read_record
+from affidavit.gate_documents import compared
+from affidavit.recorded import CONTRACT, rejudged
+from affidavit.recorder import RECORD, read_run
 from affidavit.report.changes import changes
-from affidavit.report.gate import pull_request_lines, show_assessment
-from affidavit.verdict import judge
+from affidavit.report.gate import pull_request_lines, show_assessment, show_documents
 
 BASELINES = Path("reports") / "baseline"
-RECORD = "run.ndjson"
 READABLE = 0o644
 
 
@@ -85,15 +83,27 @@ class Against:
 @click.option(
     "--annotate", is_flag=True, help="Print annotations of a pull request on GitHub as well, at the claims' lines."
 )
+@click.option("--documents", is_flag=True, help="Compare two OpenAPI documents, not runs: OLD and NEW in their place.")
+@click.option("--provider", default="", help="With --documents: the provider whose own document is one of the two.")
+@click.option("--target", metavar="URL", help="With --documents and --provider: compare with what this host publishes.")
+@click.option("--keys", "keys_file", type=click.Path(path_type=Path), help="TOML file with keys by role, for --target.")
 @_today_option
-def gate_command(
+def gate_command(  # noqa: PLR0913, PLR0917 - the options of a command line
     runs: tuple[Path, ...],
     baselines: tuple[Path, ...],
     page: Path | None,
     annotate: bool,  # noqa: FBT001 - a flag of a command line
+    documents: bool,  # noqa: FBT001 - as above
+    provider: str,
+    target: str | None,
+    keys_file: Path | None,
     today: date,
 ) -> None:
     """Say what changed since the baseline, and whether an upgrade may go on."""
+    if documents:
+        title, differences = compared(runs, provider, target, keys_file)
+        show_documents(title, differences)
+        sys.exit(ExitCode.BROKEN if any(one.severity.fails for one in differences) else ExitCode.KEPT)
     against = [_against(path) for path in baselines]
     opens = True
     for path in runs or _latest():
@@ -101,9 +111,9 @@ def gate_command(
         chosen = _chosen(against, judged.catalog.provider, baselines)
         assessment = chosen.assess(judged, today)
         show_assessment(judged.catalog, assessment, str(path), chosen.name)
-        target = page or _record(path).parent / "changes.md"
-        write_whole(target, changes(judged, assessment, chosen.name))
-        click.echo(f"  to send to the provider: {target}")
+        written = page or _record(path).parent / "changes.md"
+        write_whole(written, changes(judged, assessment, chosen.name))
+        click.echo(f"  to send to the provider: {written}")
         for line in pull_request_lines(judged.catalog, assessment) if annotate else ():
             click.echo(line)
         opens &= assessment.decision.passes
@@ -223,26 +233,14 @@ def read_judged(path: Path) -> Judged:
     Raises RecordError for what is no run, IncompleteError for half of one.
     """
     record = _record(path)
-    rows = list(read_record(record))
-    manifest = rows[0] if rows and isinstance(rows[0], dict) else {}
-    if manifest.get("kind") != "manifest" or "provider" not in manifest:
-        raise RecordError(f"{record} is no run record, which begins with a manifest: name a {RECORD}")
-    if manifest.get("version") != VERSION:
-        raise RecordError(f"{record} is of version {manifest.get('version')}, and this Affidavit reads {VERSION}")
-    if manifest.get("what", "contract") != "contract":
-        raise RecordError(f"{record} is a record of {manifest['what']}, and the gate compares contract runs")
-    end = next((row for row in rows if isinstance(row, dict) and row["kind"] == "end"), None)
-    if end is None or end["complete"] is not True:
-        why = end["reason"] if end else "it was interrupted"
-        raise IncompleteError(f"{record} is incomplete ({why}), and half a run never passes: run it again")
-    evidence = Evidence(
-        tuple(row for row in rows if isinstance(row, Exchange)),
-        tuple(row for row in rows if isinstance(row, Delivery)),
-        {row["source"]: row["reason"] for row in rows if isinstance(row, dict) and row["kind"] == "skip"},
-        embedded=manifest.get("target") == "embedded",
-    )
-    catalog = load_catalog(manifest["provider"])
-    return Judged(catalog, evidence, judge(catalog, evidence), str(manifest.get("target")))
+    run = read_run(record)
+    if run.what != CONTRACT:
+        raise RecordError(f"{record} is a record of {run.what}, and the gate compares contract runs")
+    if not run.complete:
+        raise IncompleteError(f"{record} is incomplete ({run.reason}), and half a run never passes: run it again")
+    catalog = load_catalog(run.provider)
+    result = rejudged(catalog, run)
+    return Judged(catalog, result.evidence, result.verdicts, run.target)
 
 
 def write_whole(path: Path, text: str) -> None:

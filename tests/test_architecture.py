@@ -25,6 +25,7 @@ LAYERS = {
     "affidavit.__main__": 3,
     "affidavit.cli": 3,
     "affidavit.gate_command": 3,
+    "affidavit.gate_documents": 3,
     "affidavit.pytest_plugin": 3,
     "affidavit.session": 3,
     "affidavit.trials": 3,

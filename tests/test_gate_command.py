@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from affidavit import cli
-from affidavit.documents import load_catalog
+from affidavit.documents import OPENAPI, load_catalog
 from affidavit.errors import ExitCode
 from affidavit.session import Settings, run
 
@@ -114,6 +114,12 @@ def test_annotations_point_at_the_claims_line_and_stay_one_line_each(affidavit: 
         (("gate", "stopped.ndjson"), ExitCode.UNREACHABLE, "stopped.ndjson is incomplete (the key is spent)"),
         (("gate", "cut.ndjson"), ExitCode.USAGE, "cut.ndjson:"),
         (("gate", "limits.ndjson"), ExitCode.USAGE, "a record of limits"),
+        (("gate", "--documents", "a.yaml", "b.yaml"), ExitCode.USAGE, "a.yaml cannot be read as YAML or JSON"),
+        (("gate", "--documents", "foreign.ndjson", "b.yaml"), ExitCode.USAGE, "foreign.ndjson:1 is no line"),
+        (("gate", "--documents", "faithful", "b.yaml"), ExitCode.USAGE, "holds no answer with an OpenAPI document"),
+        (("gate", "--documents", "a", "b", "c"), ExitCode.USAGE, "--documents compares two documents, got 3"),
+        (("gate", "--documents", "a"), ExitCode.USAGE, "or a --provider whose document is the other one"),
+        (("gate", "--documents", "--provider", "chatmaid"), ExitCode.USAGE, "no place where it publishes its own"),
         (("accept", "half.ndjson", "CM-150", *ACCEPT), ExitCode.UNREACHABLE, "incomplete"),
         (("accept", "faithful"), ExitCode.USAGE, "nothing to accept"),
         (("accept", "faithful", "CM-150"), ExitCode.USAGE, "give --expires"),
@@ -162,3 +168,17 @@ def test_a_baseline_of_another_provider_is_refused(affidavit: Run) -> None:
     Path("own.json").write_text(text, "utf-8")
     code, said = affidavit("gate", "faithful", "--baseline", "own.json")
     assert (code, "no baseline named is of chatmaid" in said) == (ExitCode.USAGE, True)
+
+
+def test_documents_are_compared_from_files_and_with_what_a_target_publishes(affidavit: Run) -> None:
+    ours = OPENAPI / "whatsapi" / "openapi.yaml"
+    code, said = affidavit("gate", "--documents", str(ours), "--provider", "whatsapi")
+    assert (code, "0 breaking, 0 unknown, 0 compatible" in said) == (ExitCode.KEPT, True)
+    text = ours.read_text("utf-8").replace("  /send-message:", "  /send:")
+    Path("new.yaml").write_text(text, "utf-8")
+    code, said = affidavit("gate", "--documents", str(ours), "new.yaml")
+    assert (code, "BREAKING  POST /send-message: the operation is gone." in said) == (ExitCode.BROKEN, True)
+    code, said = affidavit("gate", "--documents", "--provider", "whatsapi")
+    assert code == ExitCode.BROKEN
+    assert "openapi/whatsapi/openapi.yaml against what the embedded sandbox publishes" in said
+    assert "the webhook is gone" in said

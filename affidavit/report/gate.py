@@ -20,6 +20,7 @@ MOST_SHOWN = 12
 MOST_IDS = 3
 _INDENT = "    "
 _COLOURS = {Severity.BREAKING: "red", Severity.UNKNOWN: "yellow"}
+_COMPARED = (Severity.BREAKING, Severity.UNKNOWN, Severity.COMPATIBLE)
 _WORDS = {
     Severity.BREAKING: "BREAKING",
     Severity.UNKNOWN: "LOOK AT",
@@ -39,6 +40,15 @@ def show_assessment(catalog: Catalog, assessment: Assessment, candidate: str, ag
         _say("fixed", _title(difference), "green")
     _show_rest(assessment)
     _show_end(assessment)
+
+
+def show_documents(title: str, differences: Sequence[Difference]) -> None:
+    """In what two documents differ, the worst first, and the counts."""
+    click.secho(f"\n{title}", bold=True)
+    _show_new(differences, ids=False)
+    counts = [f"{sum(one.severity is kind for one in differences)} {kind}" for kind in _COMPARED]
+    fails = any(one.severity.fails for one in differences)
+    click.secho(f"  {', '.join(counts)}", fg="red" if fails else "green", bold=True)
 
 
 def pull_request_lines(catalog: Catalog, assessment: Assessment) -> list[str]:
@@ -75,7 +85,7 @@ def _proof(one: Difference) -> str:
     return f" Expected {one.before}, got {one.after}. ({one.where})"
 
 
-def _show_new(new: Sequence[Difference]) -> None:
+def _show_new(new: Sequence[Difference], *, ids: bool = True) -> None:
     groups = _grouped(one for one in new if one.severity != Severity.WEAK)
     for several in groups[:MOST_SHOWN]:
         first = several[0]
@@ -83,11 +93,9 @@ def _show_new(new: Sequence[Difference]) -> None:
         if first.identity.axis == Axis.CLAIM:
             click.echo(f"    expected  {printable(first.before)}")
             click.echo(f"    got       {printable(first.after)}")
-        click.echo(
-            textwrap.fill(
-                " ".join(one.id for one in several), terminal_width(), initial_indent=_INDENT, subsequent_indent=_INDENT
-            )
-        )
+        if ids:
+            listed = " ".join(one.id for one in several)
+            click.echo(textwrap.fill(listed, terminal_width(), initial_indent=_INDENT, subsequent_indent=_INDENT))
     for several in groups[MOST_SHOWN:]:
         _say(_WORDS[several[0].severity], _title(several[0]) + _also(several), _COLOURS.get(several[0].severity))
 
@@ -115,7 +123,7 @@ def _grouped(differences: Iterable[Difference]) -> list[list[Difference]]:
     groups: dict[tuple[str, ...], list[Difference]] = defaultdict(list)
     for one in differences:
         own = one.identity
-        place = re.sub(r"^\d{3} ", "", own.at)
+        place = re.sub(r"^(\d{3}|the answer \w+|the request|its body)( |$)", "", own.at)
         same: tuple[str, ...] = (own.subject, place, own.got, one.severity)
         if own.axis == Axis.CLAIM:
             same = (own.subject,)
