@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -24,7 +25,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 Json = dict[str, Any]
-Reply = tuple[int, dict[str, str], Json]
+Reply = tuple[int, dict[str, str], Json | bytes]
 Connection = socket.socket | tuple[bytes, socket.socket]
 PhoneRow = tuple[str, str, str, str, int | None, int | None]
 HistoryRow = tuple[str, str, str, str, int, bool]
@@ -315,8 +316,12 @@ class ChatmaidOpponent:
         self._server.hang_up()
         self._server.server_close()
 
+    def respond(self, method: str, target: str, headers: Message, body: bytes) -> Reply:
+        """Answer one request; bytes in place of JSON are sent as they are."""
+        return self.answer(method, target, headers["Authorization"], body)
+
     def answer(self, method: str, target: str, authorization: str | None, body: bytes) -> Reply:
-        """Answer one request."""
+        """Answer the holder of a key."""
         with self._lock:
             at = self._at()
             path = target.partition("?")[0]
@@ -420,7 +425,7 @@ class ChatmaidOpponent:
         if isinstance(sender, str) and sender and phone is None:
             # Looked up before the other members are judged: the documents give no order.
             raise RefusedError(404, "Not Found", ["fromPhoneId is no phone of this account"])
-        problems = problems_of(body)
+        problems = self._problems(body)
         if problems or phone is None:
             raise RefusedError(400, "Bad Request", problems)
         live = call.key.environment == "live"
@@ -435,6 +440,9 @@ class ChatmaidOpponent:
         if replay:
             self._replays[replay] = data
         return data
+
+    def _problems(self, body: Json) -> list[str]:
+        return problems_of(body)
 
     def _read(self, body: bytes) -> Json:
         try:
@@ -468,17 +476,21 @@ class ChatmaidOpponent:
         return message
 
     def _list_messages(self, call: Call) -> Json:
-        key, phone, status = call.key, call.query.get("phoneNumberId"), call.query.get("status")
-        found = [
-            message
-            for message in self._messages.values()
-            if (message["account"], message["environment"]) == (key.account, key.environment)
-            and phone in {None, message["phone"]}
-            and status in {None, status_of(message, call.at)}
-        ]
+        found = [message for message in self._messages.values() if self._is_wanted(call, message)]
         # Only createdAt is promised: messages of the same millisecond come in the order of their ids.
         found.sort(key=lambda message: (-message["created"], message["id"]))
-        return page_of(found, call.query, lambda message: as_listed(message, call.at))
+        return self._page(found, call.query, lambda message: as_listed(message, call.at))
+
+    def _is_wanted(self, call: Call, message: Json) -> bool:
+        key, phone, status = call.key, call.query.get("phoneNumberId"), call.query.get("status")
+        return (
+            (message["account"], message["environment"]) == (key.account, key.environment)
+            and phone in {None, message["phone"]}
+            and status in {None, status_of(message, call.at)}
+        )
+
+    def _page(self, items: list[Json], query: dict[str, str], show: Callable[[Json], Json]) -> Json:
+        return page_of(items, query, show)
 
     def _get_message(self, call: Call) -> Json:
         message = self._messages.get(call.reference)
@@ -498,7 +510,7 @@ class ChatmaidOpponent:
         found = [
             message for message in self._received_by(call.key) if phone in {None, message["shown"]["phoneNumberId"]}
         ]
-        return page_of(found, call.query, lambda message: dict(message["shown"]))
+        return self._page(found, call.query, lambda message: dict(message["shown"]))
 
     def _get_received(self, call: Call) -> Json:
         for message in self._received_by(call.key):
@@ -665,20 +677,18 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(400, "The body has to have a Content-Length, and not a huge one")
             return
         body = self.rfile.read(int(size))
-        authorization = self.headers.get("Authorization")
-        self.reply(*self.server.opponent.answer(self.command, self.path, authorization, body))
+        self.reply(*self.server.opponent.respond(self.command, self.path, self.headers, body))
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_HEAD = serve  # noqa: N815 - the library's names
 
-    def reply(self, status: int, headers: dict[str, str], value: Json) -> None:
+    def reply(self, status: int, headers: dict[str, str], value: Json | bytes) -> None:
         """Write an answer."""
         # After a broken request line the library would leave out the head.
         self.request_version = "HTTP/1.1"
-        text = json.dumps(value).encode()
+        text = value if isinstance(value, bytes) else json.dumps(value).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json; charset=utf-8")
         self.send_header("Content-Length", str(len(text)))
-        for name, content in headers.items():
+        for name, content in {"Content-Type": "application/json; charset=utf-8", **headers}.items():
             self.send_header(name, content)
         self.end_headers()
         if self.command != "HEAD":
