@@ -46,8 +46,8 @@ NODE_TOOLS = lacking=""; \
     test -n "$$lacking" || test $(NODE_READY) -nt package.json || \
         { npm install --no-progress --loglevel error && touch $(NODE_READY); }
 
-.PHONY: help setup contract test conformance lint lint-python lint-documents score sandbox load limits report gate lock \
-    system-packages clean
+.PHONY: help setup contract test conformance lint lint-python lint-documents score score-unseen sandbox load limits report \
+    gate lock system-packages clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -112,6 +112,9 @@ lint-documents: $(READY) ## Only the OpenAPI documents: three validators that ot
 score: $(READY) ## Put every fault and variant on the sandbox, and count what the run finds (PEERS=1: others too)
 	@$(BIN)/affidavit score $(SCORE_ARGS)
 	@$(if $(PEERS),$(BIN)/python -m tests.conformance.peers $(PEERS_ARGS))
+
+score-unseen: $(READY) ## Count the defects of unseen servers that a run finds (SCORE_ARGS=--default: as on a real target)
+	@$(BIN)/python -m tests.opponents.score $(SCORE_ARGS)
 
 sandbox: $(READY) ## Serve the embedded sandbox on the loopback address
 	@$(BIN)/affidavit sandbox

@@ -39,6 +39,7 @@ from tests.opponents.whatsapi import (
     new_key,
     read_body,
     refuse_if,
+    whole_number,
 )
 from tests.opponents.whatsapi_changes import (
     ANALYTICS,
@@ -462,7 +463,7 @@ def by_first_status(call: Call, messages: list[Message]) -> list[Message]:
 
 
 def by_page_before_status(call: Call, messages: list[Message]) -> list[Message]:
-    limit = int(call.query.get("limit", "20"))
+    limit = whole_number(call, "limit", 20)
     return messages[:limit] if "status" in call.query else messages
 
 
