@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from affidavit.capacity_command import capacity_command
 from affidavit.client import checked_url
 from affidavit.documents import providers
 from affidavit.errors import (
@@ -230,6 +231,9 @@ cli.add_command(accept_command)
 def checks_command() -> None:
     """Print every check a claim can name, as Markdown."""
     click.echo(checks_list(), nl=False)
+
+
+cli.add_command(capacity_command)
 
 
 def main() -> None:

@@ -22,6 +22,8 @@ class RateLimit:
     window_seconds: float = 60.0
     requests: int | None = None
     """Requests per window to stay within when nothing on the wire says more; None when headers tell."""
+    plans: Mapping[str, int] = field(default_factory=dict)
+    """Plan -> requests per window and key, as documented."""
     documented: bool = False
     limit_header: str | None = None
     remaining_header: str | None = None
@@ -158,13 +160,21 @@ def read_profile(data: Mapping[str, Any]) -> Profile:
         recipient=numbers["recipient"],
         sandbox_recipients=dict(numbers.get("sandbox", {})),
         errors=_typed(ErrorEnvelope, data.get("errors", {}), "errors"),
-        rate_limit=_typed(RateLimit, data.get("rate_limit", {}), "rate_limit"),
+        rate_limit=_rate_limit(data.get("rate_limit", {})),
         listings={
             operation: _typed(Listing, table, f"listings.{operation}")
             for operation, table in data.get("listings", {}).items()
         },
         messages=_messages(data.get("messages", {})),
     )
+
+
+def _rate_limit(table: Mapping[str, Any]) -> RateLimit:
+    limit = _typed(RateLimit, table, "rate_limit")
+    wrong = [name for name, requests in limit.plans.items() if type(requests) is not int or requests < 1]
+    if wrong:
+        raise ValueError(f"profile.toml: [rate_limit.plans] {wrong} must be a number of requests, at least 1")
+    return limit
 
 
 def _messages(table: Mapping[str, Any]) -> Messages:

@@ -23,6 +23,7 @@ THIS = "tests/test_architecture.py"
 LAYERS = {
     # 3: wiring, exit codes
     "affidavit.__main__": 3,
+    "affidavit.capacity_command": 3,
     "affidavit.cli": 3,
     "affidavit.gate_command": 3,
     "affidavit.gate_documents": 3,

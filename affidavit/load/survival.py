@@ -7,10 +7,14 @@ message that failed never arrives: it stays among those on their way for ever.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
 
 from affidavit.load.histogram import Histogram
+
+Cell: TypeAlias = tuple[float, bool]
+"""Seconds, and whether it was seen then; False when it was last watched then."""
 
 
 class Survival:
@@ -43,12 +47,14 @@ class Survival:
 
     def curve(self) -> Iterator[tuple[float, float]]:
         """Seconds, and the part of all that is estimated to have arrived by then."""
-        at_risk, missing = self.watched, 1.0
-        for seconds, arrived, left in _both(self.seen, self.censored):
-            if arrived:
-                missing *= 1 - arrived / at_risk
-                yield seconds, 1 - missing
-            at_risk -= arrived + left
+        for seconds, part in missing(self.cells()):
+            yield seconds, 1 - part
+
+    def cells(self) -> dict[Cell, int]:
+        """When something was seen or last watched, and how often. What failed is watched for ever."""
+        cells = {(seconds, True): times for seconds, times in self.seen.steps()}
+        cells |= {(seconds, False): times for seconds, times in self.censored.steps()}
+        return cells | ({(math.inf, False): self.failed} if self.failed else {})
 
     def quantile(self, part: float) -> float | None:
         """Seconds within which this part of all arrives; None when too few were seen to arrive."""
@@ -68,8 +74,16 @@ class Survival:
         return survival
 
 
-def _both(seen: Histogram, censored: Histogram) -> Iterator[tuple[float, int, int]]:
-    """Each time with how many arrived then and how many were last watched then."""
-    arrived, left = dict(seen.steps()), dict(censored.steps())
-    for seconds in sorted({*arrived, *left}):
-        yield seconds, arrived.get(seconds, 0), left.get(seconds, 0)
+def missing(cells: Mapping[Cell, float]) -> Iterator[tuple[float, float]]:
+    """Kaplan and Meier's estimate: seconds, and the part of all still missing from then on."""
+    at_risk, still = sum(cells.values()), 1.0
+    for (seconds, seen), times in sorted(cells.items(), key=_seen_first):
+        if seen:
+            still *= max(0.0, 1 - times / at_risk)
+            yield seconds, still
+        at_risk -= times
+
+
+def _seen_first(cell: tuple[Cell, float]) -> tuple[float, bool]:
+    (seconds, seen), _ = cell
+    return seconds, not seen
