@@ -99,7 +99,7 @@ def test_what_contradicts_the_record_is_refused(tmp_path: Path) -> None:
         ([{"kind": "end", "complete": True, "reason": ""}], RecordError, "no record of a load run"),
         ([{"kind": "load", "provider": "chatmaid"}], IncompleteError, r"was broken off \(it has no end\)"),
         (
-            [{"kind": "load", "provider": "chatmaid", "scenario": "s"}, {"kind": "end", "complete": True}],
+            [{"kind": "load", "provider": "chatmaid"}, {"kind": "end", "complete": True, "reason": ""}],
             RecordError,
             "cannot be read",
         ),
@@ -109,7 +109,8 @@ def test_another_file_is_refused(
     tmp_path: Path, lines: list[dict[str, object]], error: type[AffidavitError], problem: str
 ) -> None:
     path = tmp_path / "run.ndjson"
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    rows = [{"kind": "manifest", "version": 1, "what": "load"}, *lines]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     with pytest.raises(error, match=problem):
         said(str(path))
 

@@ -25,6 +25,8 @@ from affidavit.documents import OPENAPI, load_catalog, providers
 from affidavit.errors import ExitCode
 from affidavit.finding import VerdictKind
 from affidavit.keys import FIELDS, read_keys
+from affidavit.load.results import Results, line_of
+from affidavit.load.thresholds import MEASURES
 from affidavit.probes import script
 from affidavit.profile import ErrorEnvelope, Listing, Messages, RateLimit
 from affidavit.report.checks import checks_list
@@ -39,10 +41,12 @@ CHECKS_PAGE = (ROOT / "docs/checks.md").read_text("utf-8")
 FILES_PAGE = (ROOT / "docs/provider-files.md").read_text("utf-8")
 GATE_PAGE = (ROOT / "docs/gate.md").read_text("utf-8")
 READINGS_PAGE = (ROOT / "docs/readings.md").read_text("utf-8")
+LOAD_PAGE = (ROOT / "docs/load-results.md").read_text("utf-8")
 PAGES = {
     "README.md": README,
     "affidavit/sandbox/README.md": SANDBOX,
     "docs/checks.md": CHECKS_PAGE,
+    "docs/load-results.md": LOAD_PAGE,
     "docs/provider-files.md": FILES_PAGE,
     "docs/readings.md": READINGS_PAGE,
     "docs/gate.md": GATE_PAGE,
@@ -57,6 +61,9 @@ RUN = {
     ".venv/bin/affidavit sandbox --list --provider chatmaid": ("sandbox", "--list", "--provider", "chatmaid"),
     ".venv/bin/affidavit run --provider chatmaid --fault limit-one-refused --examples 0": (
         "run", "--provider", "chatmaid", "--fault", "limit-one-refused", "--examples", "0",
+    ),
+    ".venv/bin/affidavit capacity --provider whatsapi --plan free --polls-per-message 2 --polls-per-message 4": (
+        "capacity", "--provider", "whatsapi", "--plan", "free", "--polls-per-message", "2", "--polls-per-message", "4",
     ),
 }  # fmt: skip
 """Command -> what stands for it here; it has to end well or with a broken claim, and say what the page shows."""
@@ -75,6 +82,8 @@ NOT_RUN = {
     ".venv/bin/affidavit gate reports/chatmaid --baseline last-week/chatmaid": "needs runs before it; as above",
     ".venv/bin/affidavit accept reports/chatmaid CM-150 "
     '--reason "Ticket 71" --who Ann --expires 2030-06-30': "as above",
+    ".venv/bin/affidavit capacity reports/load/run.ndjson --poll-every 5": "needs a load run before it; "
+    "test_capacity_command does it",
     "make setup": "these tests run in what it made",
     ".ci/run": "runs these tests",
     ".venv/bin/pytest contract_tests --provider chatmaid": "asks as much as `make contract`",
@@ -372,6 +381,12 @@ def test_the_profile_names_every_table_and_field_in_use(provider: str) -> None:
     wanted |= {f"[{name}]" for name in ("server", "keys", "numbers")}
     wanted |= {name for table in ("server", "keys", "numbers") for name in data[table]}
     assert [name for name in wanted if name not in told] == []
+
+
+def test_the_result_of_a_load_run_names_every_field_and_threshold() -> None:
+    line = line_of(Results("chatmaid", "send only"), {}, 1.0)
+    assert set(first_cells(LOAD_PAGE)) == set(line)
+    assert set(first_cells(section(LOAD_PAGE, "Thresholds"))) == set(MEASURES)
 
 
 # --- the list of checks -----------------------------------------------------------------------------------------------
