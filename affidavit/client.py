@@ -13,6 +13,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from threading import Lock
 
 import httpx
@@ -69,8 +70,12 @@ class Client:
     _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
-        """Open the connection pool: no redirects with credentials, no settings from the environment."""
-        self._http = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
+        """Open the connection pool: no redirects with credentials, no settings from the environment, no cookies.
+
+        A cookie that an answer sets would make the next request that of a caller who is known, whatever its key.
+        """
+        none = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        self._http = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False, cookies=none)
         self._roles = {key: role for role, key in self.keys.items()}
 
     def close(self) -> None:
@@ -116,7 +121,9 @@ class Client:
             body = json.loads(send.body) if send.body else None
         except ValueError:
             body = None
-        operation = self.openapi.match(send.method, send.path) or self.openapi.operations.get(send.operation)
+        named = self.openapi.operations.get(send.operation)
+        fallback = named if named and named.method == send.method else None
+        operation = self.openapi.match(send.method, send.path) or fallback
         return refusal(
             self.policy, operation, send.method, authorization.partition(" ")[2] or authorization, send.role, body
         )
@@ -143,16 +150,23 @@ class Client:
             self.sent += 1
             self._spent[send.role].append(self.clock.now())
         at, started = self.clock.now(), self.clock.monotonic()
-        request = self._http.build_request(
-            send.method,
-            self.base.rstrip("/") + send.path,
-            params=list(send.query) or None,
-            headers=[("User-Agent", USER_AGENT), *send.headers],
-            content=_bytes(send.body),
-        )
-        answer, error = self._receive(request)
+        url = self.base.rstrip("/") + send.path
+        answer: Response | None = None
+        try:
+            request = self._http.build_request(
+                send.method,
+                url,
+                params=list(send.query) or None,
+                headers=[("User-Agent", USER_AGENT), *send.headers],
+                content=_bytes(send.body),
+            )
+        except (httpx.InvalidURL, UnicodeError) as problem:  # a value that the target gave can be anything
+            error: str | None = f"it cannot be sent: {problem}"
+        else:
+            url = str(request.url)
+            answer, error = self._receive(request)
         elapsed = self.clock.monotonic() - started
-        self._note(send, request, answer, error, at, elapsed)
+        self._note(send, url, answer, error, at, elapsed)
         if answer is not None:
             self._learn(send, answer)
         return answer
@@ -176,12 +190,12 @@ class Client:
         return Response(answer.status_code, tuple(answer.headers.multi_items()), text, len(body) > BODY_CAP), None
 
     def _note(  # noqa: PLR0913, PLR0917 - the parts of one exchange
-        self, send: Send, request: httpx.Request, answer: Response | None, error: str | None, at: float, elapsed: float
+        self, send: Send, url: str, answer: Response | None, error: str | None, at: float, elapsed: float
     ) -> None:
         hide = self.redactor.redact
         asked = Request(
             send.method,
-            hide(str(request.url)),
+            hide(url),
             hide(send.path),
             tuple((name, hide(value)) for name, value in send.query),
             tuple((name, hide(value)) for name, value in send.headers),
