@@ -43,7 +43,7 @@ class Choice:
 def active(talk: Talk, belief: Belief) -> Steps:
     """The whole examination of one place. Raises StopError."""
     yield from _ramp(talk, belief)
-    budget = _Budget(talk, belief)
+    budget = Budget(talk, belief)
     while not (budget.enough() and budget.settled()):
         choice = _best(talk, belief)
         if choice is None:
@@ -74,7 +74,8 @@ def _ramp(talk: Talk, belief: Belief) -> Steps:
 def hints_of(talk: Talk) -> Hints:
     """What the answers announced so far."""
     limits = {one.limit for one in talk.said if one.limit}
-    windows = {one.window for one in talk.said if one.window}
+    policies = {one.window for one in talk.said if one.window}
+    windows = set(policies)
     boundaries = set()
     for one, row in zip(talk.said, talk.trace, strict=True):
         if one.retry_after is not None:
@@ -85,11 +86,15 @@ def hints_of(talk: Talk) -> Hints:
     shortest = max(0.2, 1.2 * talk.trip)
     few = slice(None, None, max(1, len(windows) // 40))
     return Hints(
-        tuple(sorted(limits)), tuple(sorted(windows))[few], tuple(sorted({*boundaries, *ends}))[:60], shortest=shortest
+        limits=tuple(sorted(limits)),
+        windows=tuple(sorted(windows))[few],
+        policies=tuple(sorted(policies)),
+        boundaries=tuple(sorted({*boundaries, *ends}))[:60],
+        shortest=shortest,
     )
 
 
-class _Budget:
+class Budget:
     """When to stop: sure enough, or all that is worth it is spent."""
 
     def __init__(self, talk: Talk, belief: Belief) -> None:
@@ -117,7 +122,7 @@ class _Budget:
 
 def _best(talk: Talk, belief: Belief) -> Choice | None:
     """The step that tells the most for its cost; the one that uses the limit up when none tells anything."""
-    view = _View(belief)
+    view = View(belief)
     now = talk.now + talk.trip / 2
     choices = [
         view.choice(at, times, talk) for at, times in {*_soon(view, now), *_probes(view, now)} if at < talk.caps.seconds
@@ -132,7 +137,7 @@ def _best(talk: Talk, belief: Belief) -> Choice | None:
     return None
 
 
-def _soon(view: _View, now: float) -> list[tuple[float, int]]:
+def _soon(view: View, now: float) -> list[tuple[float, int]]:
     """Batches that suppositions disagree on, now and some part of a window later.
 
     As long as families are tied nothing is used up at once: what begins at the first request and what begins at the
@@ -147,13 +152,13 @@ def _soon(view: _View, now: float) -> list[tuple[float, int]]:
     return found
 
 
-def _probes(view: _View, now: float) -> list[tuple[float, int]]:
+def _probes(view: View, now: float) -> list[tuple[float, int]]:
     """Single requests where admission may begin again."""
     ready = view.ready(now)
     return [(at, 1) for at in view.quantiles(ready, QUANTILES) if at > now]
 
 
-class _View:
+class View:
     """The suppositions that matter, of all families, as one list with weights."""
 
     def __init__(self, belief: Belief) -> None:
@@ -168,7 +173,8 @@ class _View:
         self.fills = best.family.blocks and np.ptp(best.supposed.window[fit]) > CLOSE * best.supposed.window[fit].max()
         """Whether the limit is to be used up without a refusal, which would hide the window behind a block."""
         self.limit = self.median(np.concatenate([one.supposed.limit for one in self._parts]))
-        self.window = self.median(np.concatenate([one.supposed.window for one in self._parts]))
+        self.windows = np.concatenate([one.supposed.window for one in self._parts])
+        self.window = self.median(self.windows)
 
     def room(self, t: float) -> Floats:
         return np.concatenate([one.room(np.full(len(one.fit), t)) for one in self._parts])
@@ -185,14 +191,26 @@ class _View:
         places = np.minimum(np.searchsorted(steps, np.array(shares) * steps[-1]), len(order) - 1)
         return [float(values[order[place]]) for place in places]
 
+    def change(self, t: float) -> Floats:
+        """When each would have more room than at `t`."""
+        return np.concatenate([one.change(t) for one in self._parts])
+
+    def grain(self, talk: Talk) -> float:
+        """Requests by which outcomes must differ to be told apart."""
+        gradual = 1 - self.at_once > TELLS
+        return 2 + 4 * talk.spread * self.limit / self.window if gradual else 1.0
+
+    def bits(self, outcome: Floats, grain: float) -> float:
+        """How much the outcome would tell."""
+        places = np.floor(outcome / max(1.0, grain)).astype(int)
+        shares = np.bincount(places - places.min(), weights=self.weights)
+        shares = shares[shares > 0] / shares.sum()
+        return float(-(shares * np.log2(shares)).sum())
+
     def choice(self, at: float, times: int, talk: Talk) -> Choice:
         """What the step would tell and cost."""
         outcome = np.minimum(self.room(at), times)
-        gradual = 1 - self.at_once > TELLS
-        grain = max(1.0, times / 20, 2 + 4 * talk.spread * self.limit / self.window if gradual and times > 1 else 0.0)
-        shares = np.bincount((outcome / grain).astype(int), weights=self.weights)
-        shares = shares[shares > 0] / shares.sum()
-        bits = float(-(shares * np.log2(shares)).sum())
+        bits = self.bits(outcome, max(times / 20, self.grain(talk) if times > 1 else 1.0))
         admitted = float(self.weights @ outcome) / float(self.weights.sum())
         span = max(0.0, at - talk.now) / max(self.window, 1e-3)
         price = (times + 0.5 * admitted) / (3 * self.limit) + max(0.0, times - admitted - 1) / 50

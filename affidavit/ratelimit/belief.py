@@ -22,6 +22,7 @@ from itertools import pairwise
 import numpy as np
 
 from affidavit.ratelimit.families import FAMILIES, Family, Floats, Machine, Supposed
+from affidavit.ratelimit.records import Interval
 
 SIZE = 300
 PHASED_SIZE = 700
@@ -54,6 +55,8 @@ class Seen:
     """What the last of them left, as announced."""
     wait: float | None = None
     """Seconds that a refusal asked to wait."""
+    reset: Interval | None = None
+    """When an admitted one said that the window ends, seconds since the first request."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class Hints:
 
     limits: tuple[int, ...] = ()
     windows: tuple[float, ...] = ()
+    policies: tuple[float, ...] = ()
+    """Windows that are announced as such, in whole seconds."""
     boundaries: tuple[float, ...] = ()
     """Moments at which a window begins."""
     longest: float = LONGEST
@@ -81,7 +86,7 @@ class Population:
         self.supposed = NOTHING
         self.fit: Floats = np.zeros(0)
         self._machine: Machine = family.machine(NOTHING)
-        self._hints_followed = 0
+        self._hints_followed = self._resets_followed = 0
         self._until, self._shortest = 0.0, SHORTEST
         self.surprised = False
 
@@ -108,6 +113,11 @@ class Population:
             self._hints_followed += 1
             early = machine.ready(moment) - seen.at - seen.wait
             chance = chance * np.where(np.abs(early + 1) <= 1 + 2 * seen.spread, 1.0, 0.4)
+        if seen.reset is not None and self._resets_followed < FOLLOWED_HINTS:
+            self._resets_followed += 1
+            end = machine.change(moment)
+            agrees = (seen.reset.low <= end) & (end <= seen.reset.high)
+            chance = chance * (0.5 if self.family.gradual else np.where(agrees, 1.0, 0.35))
         self.fit = self.fit + np.log(chance + IMPOSSIBLE)
 
     def _refilled(self, room: Floats, seen: Seen) -> Floats:
@@ -165,6 +175,10 @@ class Population:
         """When each would admit one, from `t` on."""
         return self._machine.ready(np.full(len(self.fit), t))
 
+    def change(self, t: float) -> Floats:
+        """When each would have more room, from `t` on."""
+        return self._machine.change(np.full(len(self.fit), t))
+
     def weights(self) -> Floats:
         """Of the suppositions, together 1."""
         found: Floats = np.exp(self.fit - self.fit.max())
@@ -186,7 +200,8 @@ class Population:
         fresh = self._fresh(self.size if not len(self.fit) else some, history, hints)
         self.supposed = fresh if not len(self.fit) else _joined(fresh, *self._heirs(len(fresh.limit)))
         self._machine = self.family.machine(self.supposed)
-        self.fit = _oddity(self.supposed, self.family, hints.shortest)
+        self.fit = _oddity(self.supposed, self.family, hints)
+        self._resets_followed = 0
         self._hints_followed, self._until, self._shortest = 0, history[-1].at, hints.shortest
         for seen in history:
             self.see(seen)
@@ -271,7 +286,9 @@ class Clues:
         self._at = np.array([one.at for one in history])
         self._refused = np.array([one.at for one in history if one.refused])
         pairs = pairwise(history)
-        self._gaps = np.array([(a.at, b.at, b.admitted) for a, b in pairs if a.refused and b.admitted]).reshape(-1, 3)
+        self._gaps = np.array([
+            (before.at, after.at, after.admitted) for before, after in pairs if _came_back(before, after)
+        ]).reshape(-1, 3)
         first = next((one.at for one in history if one.refused), 0.0)
         self.ramp = float(first - self._at[0])
         """Seconds up to the first refusal."""
@@ -312,21 +329,30 @@ class Clues:
 
     def locks(self, otherwise: Floats) -> Floats:
         """Spans from a refusal to a moment inside a gap."""
+        if not len(self._refused):
+            return otherwise
         span = self.reopenings(otherwise) - self._chance.choice(self._refused, len(otherwise))
         return np.where((span > 0) & (len(self._gaps) > 0), span, otherwise)
+
+
+def _came_back(before: Seen, after: Seen) -> bool:
+    """Whether room came back between the two."""
+    if before.remaining is not None and after.remaining is not None:
+        return after.remaining > before.remaining - after.admitted
+    return bool(before.refused and after.admitted)
 
 
 class Belief:
     """All families together."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, families: Mapping[str, Family] = FAMILIES) -> None:
         """Nothing seen."""
         self.history: list[Seen] = []
         self.hints = Hints()
         chance = np.random.default_rng(seed)
         self.populations = [
             Population(name, family, PHASED_SIZE if family.phased else SIZE, chance)
-            for name, family in FAMILIES.items()
+            for name, family in families.items()
         ]
 
     def start(self) -> None:
@@ -370,13 +396,16 @@ class Belief:
         return max(self.populations, key=lambda one: one.score)
 
 
-def _oddity(supposed: Supposed, family: Family, shortest: float) -> Floats:
+def _oddity(supposed: Supposed, family: Family, hints: Hints) -> Floats:
     """Log of how likely the parameters are beforehand: round numbers, and windows longer than an answer takes."""
     odd = np.where(_roundness(supposed.window) > 0, 0.0, -1.0)
     odd = odd + np.where(supposed.counts, -1.0, 0.0) + _roundness_of_limit(supposed.limit)
-    odd = odd + (
-        0.0 if family.timeless else np.where(supposed.window < 2.5 * shortest, -3.0 * (shortest > SHORTEST), 0.0)
-    )
+    if not family.timeless:
+        slow = hints.shortest > SHORTEST
+        odd = odd + np.where(slow & (supposed.window < 2.5 * hints.shortest), -3.0, 0.0)
+        for window in hints.policies:
+            off = np.abs(supposed.window - window)
+            odd = odd + np.select([off < 1e-3, off <= 0.5], [2.0, 1.5], 0.0)
     return odd + (np.where(_roundness(supposed.block) > 0, 0.0, -0.5) if family.blocks else 0.0)
 
 

@@ -3,11 +3,12 @@
     room(t)        how many requests would be admitted together at `t`
     take(t, a, r)  `a` were admitted at `t` and `r` refused, whatever was expected
     ready(t)       the first moment from `t` on at which one is admitted, if nobody asks until then
+    change(t)      the first moment from `t` on at which more comes back
 
 `take` follows what was seen and not what was expected: a refusal proves the limit used up, even when others used it,
 and an admission proves room. Moments are seconds since the first request of the examination, so that they stay exact.
 
-To add a family, write a class with these three methods and give it a row in `FAMILIES`.
+To add a family, write a class with these methods and give it a row in `FAMILIES`.
 
 Inelegant: sliding counters differ in how they round, by one request at most; `room` is that of those that admit while
 the estimate plus one is within the limit.
@@ -66,6 +67,10 @@ class Machine(Protocol):
         """When one is admitted again."""
         ...
 
+    def change(self, t: Floats) -> Floats:
+        """When more is admitted than now."""
+        ...
+
 
 class ClockWindow:
     """So many in each window of the clock."""
@@ -91,8 +96,11 @@ class ClockWindow:
 
     def ready(self, t: Floats) -> Floats:
         """Now, or at the end of the window."""
-        end = self.p.phase + (self._number + 1) * self.p.window
-        return np.where(self.room(t) >= 1, t, np.maximum(end, t))
+        return np.where(self.room(t) >= 1, t, self.change(t))
+
+    def change(self, t: Floats) -> Floats:
+        """At the end of the window."""
+        return np.maximum(t, self.p.phase + (self._number + 1) * self.p.window)
 
 
 class FirstRequestWindow:
@@ -120,7 +128,11 @@ class FirstRequestWindow:
 
     def ready(self, t: Floats) -> Floats:
         """Now, or at the end of the window."""
-        return np.where(self.room(t) >= 1, t, np.maximum(self._begin + self.p.window, t))
+        return np.where(self.room(t) >= 1, t, self.change(t))
+
+    def change(self, t: Floats) -> Floats:
+        """At the end of the window."""
+        return np.maximum(t, self._begin + self.p.window)
 
 
 class SlidingLog:
@@ -155,6 +167,12 @@ class SlidingLog:
         full = order >= self.p.limit
         last = np.max(np.where(full, self._times, LONG_AGO), axis=0, initial=LONG_AGO)
         return np.asarray(np.maximum(t, last + self.p.window))
+
+    def change(self, t: Floats) -> Floats:
+        """When the oldest that is young grows old."""
+        young = self._times + self.p.window - GRAIN > t
+        first = np.min(np.where(young, self._times, -LONG_AGO), axis=0, initial=-LONG_AGO)
+        return np.asarray(np.where(first == -LONG_AGO, t, first + self.p.window))
 
 
 class SlidingCounter:
@@ -196,6 +214,11 @@ class SlidingCounter:
         in_next = begin + self.p.window * (2 - np.minimum(1.0, room / np.maximum(now, GRAIN)))
         return np.where(self.room(t) >= 1, t, np.maximum(t, np.where(now <= room, in_this, in_next)))
 
+    def change(self, t: Floats) -> Floats:
+        """When the next window begins."""
+        number, *_ = self._counts(t)
+        return np.maximum(t, self.p.phase + (number + 1) * self.p.window)
+
 
 class TokenBucket:
     """A bucket that fills evenly, from empty to full in a window; the same as the generic cell rate algorithm."""
@@ -223,6 +246,10 @@ class TokenBucket:
         """When there is a whole token."""
         return t + np.maximum(0.0, 1 - self._held(t)) * self.p.window / self.p.limit
 
+    def change(self, t: Floats) -> Floats:
+        """When one more is there."""
+        return t + self.p.window / self.p.limit
+
 
 class Concurrency:
     """So many at once; all that was asked before has been answered."""
@@ -240,6 +267,10 @@ class Concurrency:
     def ready(self, t: Floats) -> Floats:
         """Always."""
         return t + 0.0 * self.p.limit
+
+    def change(self, t: Floats) -> Floats:
+        """Nothing changes."""
+        return self.ready(t)
 
 
 class BlockingWindow:
@@ -271,8 +302,11 @@ class BlockingWindow:
 
     def ready(self, t: Floats) -> Floats:
         """When neither block nor a full window stands."""
-        end = np.where(self._until > LONG_AGO, self._until, self._begin + self.p.window)
-        return np.where(self.room(t) >= 1, t, np.maximum(t, end))
+        return np.where(self.room(t) >= 1, t, self.change(t))
+
+    def change(self, t: Floats) -> Floats:
+        """When the block or the window ends."""
+        return np.maximum(t, np.where(self._until > LONG_AGO, self._until, self._begin + self.p.window))
 
 
 def _used(used: Floats, limit: Floats, admitted: Floats, refused: int) -> Floats:

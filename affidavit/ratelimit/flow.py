@@ -9,19 +9,25 @@ flow returns a Verdict (the value of StopIteration)
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from affidavit.ratelimit.active import active
 from affidavit.ratelimit.belief import Belief, Population
-from affidavit.ratelimit.families import Floats
+from affidavit.ratelimit.families import FAMILIES, Floats
 from affidavit.ratelimit.records import NONE_FITS, UNKNOWN, Caps, Interval, Mode, Place, Reply, Send, Verdict, Wait
 from affidavit.ratelimit.talk import StopError, Talk
+from affidavit.ratelimit.watching import watching
 
 __all__ = ["Caps", "Flow", "Interval", "Mode", "Place", "Reply", "Send", "Verdict", "Wait", "examine"]
 
 Flow = Generator[Send | Wait, tuple[Reply, ...] | None, Verdict]
 TIE = 0.03
+VISIBLE = {
+    name: replace(family, counting=False) for name, family in FAMILIES.items() if not family.blocks
+}
+"""The families that can be told apart without a refusal: what one does is not seen."""
 FITS = -1.8
 """Log of the chance that a batch has at least, on the average, when the family is the right one."""
 
@@ -34,10 +40,10 @@ def examine(
     `watching` needs answers that say what remains. It ends at once, with a reason, when they do not.
     """
     talk = Talk(caps or Caps(), places[0])
-    belief = Belief(seed)
+    belief = Belief(seed, FAMILIES if mode == "active" else VISIBLE)
     stopped = ""
     try:
-        yield from active(talk, belief)
+        yield from (active if mode == "active" else watching)(talk, belief)
     except StopError as why:
         stopped = str(why)
     return _verdict(talk, belief, mode, stopped)
@@ -51,6 +57,9 @@ def _verdict(talk: Talk, belief: Belief, mode: Mode, stopped: str) -> Verdict:
     best = belief.best()
     chances = belief.chances()
     first, *others = chances
+    ties = tuple(name for name in others if chances[name] > TIE)
+    if mode == "watching" and "fixed-window-first" in {first, *ties}:
+        ties += ("window-with-block",)
     slack = 1 + 2 * talk.spread * float(np.median(best.supposed.limit / best.supposed.window))
     limit = _interval(best, best.supposed.limit, belief.hints.limits, round(slack) if best.family.refills else 0)
     window = None
@@ -60,7 +69,7 @@ def _verdict(talk: Talk, belief: Belief, mode: Mode, stopped: str) -> Verdict:
     return Verdict(
         mode,
         first if best.fit.max() > FITS * len(belief.history) - 6 else NONE_FITS,
-        tuple(name for name in others if chances[name] > TIE),
+        ties,
         limit,
         window,
         posterior={name: chance for name, chance in chances.items() if chance >= 1e-3},

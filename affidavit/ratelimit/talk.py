@@ -69,16 +69,22 @@ class Talk:
 
     def resets(self) -> list[float]:
         """Announced resets, as seconds since the first request."""
-        skew, found = self.skew(), []
-        for one, row in zip(self.said, self.trace, strict=True):
-            if one.reset is None:
-                continue
-            if one.reset_dialect == "delta-s":
-                found.append(row.answered_at + one.reset - 0.5)
-            elif skew is not None:
-                moment = one.reset_in((self.started or 0.0) + skew.best) or 0.0
-                found.append(moment - (0.5 if one.reset_dialect == "epoch-s" else 0.0))
-        return found
+        found = (self._reset(one, row.answered_at) for one, row in zip(self.said, self.trace, strict=True))
+        return [one.best for one in found if one is not None]
+
+    def _reset(self, note: Said, answered: float) -> Interval | None:
+        """When an announced reset is, seconds since the first request."""
+        if note.reset is None or self.started is None:
+            return None
+        if note.reset_dialect == "delta-s":
+            end, off = answered + note.reset, 0.0
+        else:
+            skew = self.skew()
+            if skew is None:
+                return None
+            end, off = note.reset_in(self.started + skew.best) or 0.0, (skew.high - skew.low) / 2
+        rounded = 0.0 if note.reset_dialect == "epoch-ms" or note.reset != int(note.reset) else 1.0
+        return Interval(end - rounded - off - self.trip, end - rounded / 2, end + off + self.trip)
 
     def wait(self, until: float) -> Generator[Send | Wait, tuple[Reply, ...] | None, None]:
         """Let time pass until a moment since the first request. Raises StopError when that is beyond the cap."""
@@ -129,6 +135,7 @@ class Talk:
             max(0.0, longest - self.trip),
             min(left) if left else None,
             max((note.retry_after for note in refused if note.retry_after is not None), default=None),
+            self._reset(notes[-1], replies[-1].answered_at - (self.started or 0.0)) if served else None,
         )
 
     def _check(self, replies: tuple[Reply, ...], notes: list[Said]) -> None:
