@@ -28,11 +28,15 @@ from affidavit.finding import VerdictKind
 from affidavit.gate_command import accept_command, gate_command
 from affidavit.keys import checked_recipient, chosen
 from affidavit.plan import Planner
+from affidavit.prober import Order, examine_provider, examine_url
 from affidavit.profile import MAIN
+from affidavit.ratelimit.records import Caps, Mode
 from affidavit.redaction import masked
 from affidavit.report.checks import checks_list
 from affidavit.report.files import write_results
+from affidavit.report.limits import show_limits
 from affidavit.report.progress import show_progress
+from affidavit.report.replay import EMBEDDED
 from affidavit.report.terminal import show_deviations, show_plan, show_score, show_summary
 from affidavit.safety import RISKS
 from affidavit.sandbox.server import imitation, run_sandbox, wearers
@@ -178,6 +182,82 @@ def plan_command(
         settings = Settings(target=access.target, keys=keys, allowed=access.allowed | frozenset(allow))
         planned = Planner(catalog, means(catalog, settings)).plan(budget)
         show_plan(catalog, planned, budget, access.target, known_keys=bool(access.keys))
+
+
+@cli.command("limits")
+@click.option("--provider", "names", multiple=True, help="Provider; all of them when left out. Repeatable.")
+@click.option(
+    "--target",
+    metavar="URL",
+    help="Base URL. When left out: the documented host if there is a key, else the embedded sandbox.",
+)
+@click.option("--keys", "keys_file", type=click.Path(path_type=Path), help="TOML file with keys by role.")
+@click.option("--url", help="Examine whatever answers GET at this address, instead of a provider.")
+@click.option("--allow-host", multiple=True, metavar="HOST", help="Host of --url that is not this machine. Repeatable.")
+@click.option(
+    "--active/--watching",
+    "active",
+    default=None,
+    help="Go over the limit on purpose, or only watch what answers announce. "
+    "[default: active on the embedded sandbox, watching elsewhere]",
+)
+@click.option("--operation", "operations", multiple=True, help="Read to ask; the first is examined. Repeatable.")
+@click.option("--max-requests", type=click.IntRange(min=1), default=3000, show_default=True, help="Most requests.")
+@click.option(
+    "--max-seconds", type=click.FloatRange(min=0, min_open=True), default=900, show_default=True, help="Most time."
+)
+@click.option("--max-429s", type=click.IntRange(min=1), default=1000, show_default=True, help="Most refused requests.")
+@click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Seed of everything that varies.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports/limits"),
+    show_default=True,
+    help="Folder for the records, one folder per provider in it.",
+)
+@_fault_option
+def limits_command(  # noqa: PLR0913, PLR0917 - the options of a command line
+    names: tuple[str, ...],
+    target: str | None,
+    keys_file: Path | None,
+    url: str | None,
+    allow_host: tuple[str, ...],
+    active: bool | None,  # noqa: FBT001 - as above
+    operations: tuple[str, ...],
+    max_requests: int,
+    max_seconds: float,
+    max_429s: int,
+    seed: int,
+    out: Path,
+    deviations: tuple[str, ...],
+) -> None:
+    """Find out which rate limiter answers, with reads alone."""
+    mode: Mode | None = None if active is None else "active" if active else "watching"
+    order = Order(mode, Caps(max_requests, max_seconds, max_429s), operations, seed)
+    if url:
+        if names or target or keys_file or operations or deviations:
+            raise UsageError("--url stands alone: leave --provider, --target, --keys, --operation and --fault out")
+        verdict = examine_url(url, order, out / "url", allow_host)
+        show_limits(url, verdict, out / "url")
+        sys.exit(ExitCode.UNREACHABLE if verdict.stopped else ExitCode.KEPT)
+    stopped = False
+    worn = wearers(names or providers(), deviations) if deviations else {}
+    for catalog, access in chosen(names or tuple(worn), target, keys_file):
+        if deviations and access.target:
+            raise UsageError(f"--fault {deviations[0]} needs the embedded sandbox; leave --target and keys out")
+        settings = Settings(
+            seed=seed,
+            target=access.target,
+            keys=access.keys,
+            deviations=worn.get(catalog.provider, ()),
+            command=tuple(sys.argv[1:]),
+        )
+        if access.target and access.keys:
+            click.echo(f"{catalog.provider}: asks {access.target} with the keys {', '.join(access.keys)}", err=True)
+        verdict = examine_provider(catalog, settings, order, out / catalog.provider)
+        show_limits(f"{catalog.profile.title}, {access.target or EMBEDDED}", verdict, out / catalog.provider)
+        stopped |= bool(verdict.stopped)
+    sys.exit(ExitCode.UNREACHABLE if stopped else ExitCode.KEPT)
 
 
 @cli.command("score")

@@ -81,6 +81,8 @@ class Settings:
     """Public base address for webhooks, and the local port it forwards to."""
     command: tuple[str, ...] = ()
     """How the run was called, for the record."""
+    what: str = "contract"
+    """What kind of run it is, for the record."""
 
 
 Progress = Callable[[str, int, int], None]
@@ -250,6 +252,7 @@ class Session:
         profile, settings = self.catalog.profile, self.settings
         main = keys.get(MAIN, "")
         return {
+            "what": settings.what,
             "provider": self.catalog.provider,
             "target": EMBEDDED_TARGET if self.server else self.target,
             "affidavit": version("affidavit"),

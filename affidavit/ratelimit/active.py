@@ -106,6 +106,7 @@ class Budget:
         return self.enough()
 
     def enough(self) -> bool:
+        """Whether the best family and its numbers are sure enough."""
         best = self.belief.best()
         first, *_ = self.belief.chances().values()
         weights = best.weights()
@@ -177,15 +178,19 @@ class View:
         self.window = self.median(self.windows)
 
     def room(self, t: float) -> Floats:
+        """What each would admit at `t`."""
         return np.concatenate([one.room(np.full(len(one.fit), t)) for one in self._parts])
 
     def ready(self, t: float) -> Floats:
+        """When each would admit one."""
         return np.concatenate([one.ready(t) for one in self._parts])
 
     def median(self, values: Floats) -> float:
+        """The value in the middle of the weight."""
         return self.quantiles(values, (0.5,))[0]
 
     def quantiles(self, values: Floats, shares: tuple[float, ...]) -> list[float]:
+        """The values below which these shares of the weight lie."""
         order = np.argsort(values)
         steps = np.cumsum(self.weights[order])
         places = np.minimum(np.searchsorted(steps, np.array(shares) * steps[-1]), len(order) - 1)

@@ -286,9 +286,9 @@ class Clues:
         self._at = np.array([one.at for one in history])
         self._refused = np.array([one.at for one in history if one.refused])
         pairs = pairwise(history)
-        self._gaps = np.array([
-            (before.at, after.at, after.admitted) for before, after in pairs if _came_back(before, after)
-        ]).reshape(-1, 3)
+        self._gaps = np.array(
+            [(before.at, after.at, after.admitted) for before, after in pairs if _came_back(before, after)]
+        ).reshape(-1, 3)
         first = next((one.at for one in history if one.refused), 0.0)
         self.ramp = float(first - self._at[0])
         """Seconds up to the first refusal."""
@@ -375,6 +375,11 @@ class Belief:
                 if not one.surprised and not one.worn():
                     break
                 one.renew(self.history, self.hints)
+
+    @property
+    def begun(self) -> bool:
+        """Whether there are suppositions."""
+        return any(len(one.fit) for one in self.populations)
 
     def settle(self, rounds: int = 3) -> None:
         """Vary once more what is still likely."""

@@ -8,7 +8,7 @@ flow returns a Verdict (the value of StopIteration)
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,9 +24,11 @@ __all__ = ["Caps", "Flow", "Interval", "Mode", "Place", "Reply", "Send", "Verdic
 
 Flow = Generator[Send | Wait, tuple[Reply, ...] | None, Verdict]
 TIE = 0.03
-VISIBLE = {
-    name: replace(family, counting=False) for name, family in FAMILIES.items() if not family.blocks
-}
+"""Probability that makes a family worth naming beside the best."""
+LEAST = 1e-3
+CLEARLY = 3.0
+"""Difference of log-likelihoods at which one supposition is clearly better than another."""
+VISIBLE = {name: replace(family, counting=False) for name, family in FAMILIES.items() if not family.blocks}
 """The families that can be told apart without a refusal: what one does is not seen."""
 FITS = -1.8
 """Log of the chance that a batch has at least, on the average, when the family is the right one."""
@@ -50,40 +52,81 @@ def examine(
 
 
 def _verdict(talk: Talk, belief: Belief, mode: Mode, stopped: str) -> Verdict:
-    best = belief.best()
-    if not belief.history:
-        return Verdict(mode, UNKNOWN, trace=tuple(talk.trace), requests=talk.requests, stopped=stopped)
-    belief.settle()
-    best = belief.best()
-    chances = belief.chances()
-    first, *others = chances
-    ties = tuple(name for name in others if chances[name] > TIE)
-    if mode == "watching" and "fixed-window-first" in {first, *ties}:
-        ties += ("window-with-block",)
-    slack = 1 + 2 * talk.spread * float(np.median(best.supposed.limit / best.supposed.window))
-    limit = _interval(best, best.supposed.limit, belief.hints.limits, round(slack) if best.family.refills else 0)
-    window = None
-    if not best.family.timeless:
-        told = tuple({one.window for one in talk.said if one.window})
-        window = _interval(best, best.supposed.window, told or belief.hints.windows)
-    return Verdict(
+    common = Verdict(
         mode,
-        first if best.fit.max() > FITS * len(belief.history) - 6 else NONE_FITS,
-        ties,
-        limit,
-        window,
-        posterior={name: chance for name, chance in chances.items() if chance >= 1e-3},
+        UNKNOWN,
+        reset_dialect=next((one.reset_dialect for one in talk.said if one.reset_dialect), None),
+        clock_skew=talk.skew(),
         trace=tuple(talk.trace),
         requests=talk.requests,
         refused=talk.refused,
         seconds=talk.now,
         stopped=stopped,
     )
+    if not belief.begun:
+        return common
+    belief.settle()
+    best, chances = belief.best(), belief.chances()
+    if best.fit.max() < FITS * len(belief.history) - 6:
+        return replace(common, family=NONE_FITS, posterior=_likely(chances), reason=_reason(talk, best))
+    ties = tuple(name for name, chance in chances.items() if chance > TIE and name != best.name)
+    if mode == "watching" and "fixed-window-first" in {best.name, *ties}:
+        ties += ("window-with-block",)
+    window = _window(talk, belief, best)
+    limit = _limit(talk, belief, best)
+    return replace(
+        common,
+        family=best.name,
+        ties=ties,
+        limit=limit,
+        window=window,
+        rate=_rate(limit, window) if window and best.family.gradual else None,
+        block=_interval(best, best.supposed.block, ()) if best.family.blocks else None,
+        counts_refused=_counts(best),
+        posterior=_likely(chances),
+        reason=_reason(talk, best),
+    )
+
+
+def _likely(chances: Mapping[str, float]) -> dict[str, float]:
+    return {name: chance for name, chance in chances.items() if chance >= LEAST}
+
+
+def _limit(talk: Talk, belief: Belief, best: Population) -> Interval:
+    slack = 0
+    if best.family.refills:  # what comes back while a batch arrives cannot be told from what was there
+        slack = round(1 + 2 * talk.spread * float(np.median(best.supposed.limit / best.supposed.window)))
+    return _interval(best, best.supposed.limit, belief.hints.limits, slack)
+
+
+def _window(talk: Talk, belief: Belief, best: Population) -> Interval | None:
+    if best.family.timeless:
+        return None
+    told = {one.window for one in talk.said if one.window}
+    return _interval(best, best.supposed.window, tuple(told) or belief.hints.windows)
+
+
+def _rate(limit: Interval, window: Interval) -> Interval:
+    return Interval(limit.low / window.high, limit.best / window.best, limit.high / window.low)
+
+
+def _counts(best: Population) -> bool | None:
+    """Whether refused requests count, when all likely suppositions agree on it and it makes a difference."""
+    if not best.family.counting:
+        return None
+    likely = best.supposed.counts[best.fit > best.fit.max() - CLEARLY]
+    return bool(likely[0]) if likely.all() or not likely.any() else None
+
+
+def _reason(talk: Talk, best: Population) -> str:
+    """How well the best family explains what came."""
+    foretold = float(np.exp(best.fit.max() / max(1, len(talk.trace))))
+    return f"it foretells each of the {talk.requests} answers with a chance of {foretold:.0%} on the average"
 
 
 def _interval(population: Population, values: Floats, told: Sequence[float], slack: int = 0) -> Interval:
     """What the fit suppositions span; best is what was announced if it is among them, else the roundest."""
-    fit, likely = (values[population.fit > population.fit.max() - less] for less in (3, 1.5))
+    fit, likely = (values[population.fit > population.fit.max() - less] for less in (CLEARLY, CLEARLY / 2))
     mean = float(population.weights() @ values)
     among = [one for one in told if likely.min() - slack <= one <= likely.max() + slack]
     best = min(among or likely.tolist(), key=lambda one: (_digits(one), abs(one - mean)))

@@ -14,6 +14,8 @@ from affidavit.ratelimit.records import Caps, Interval, Place, Reply, Send, Trac
 
 TOO_MANY = 429
 NO_ENTRY = frozenset({401, 403})
+LOST = 0.05
+"""Share of a batch that may go without an answer."""
 LEAST_SPREAD = 0.001
 
 Step = Generator[Send | Wait, tuple[Reply, ...] | None, "Seen"]
@@ -101,6 +103,9 @@ class Talk:
         if self.refused >= self.caps.refused:
             raise StopError(f"the {self.caps.refused} refusals allowed have come")
         replies = (yield Send(times, place or self.place)) or ()
+        lost = sum(one.status == 0 for one in replies)
+        if lost and lost <= LOST * len(replies):
+            replies = tuple(one for one in replies if one.status)
         if self.started is None:
             self.started = min(one.sent_at for one in replies)
         notes = [said(one) for one in replies]
@@ -126,10 +131,12 @@ class Talk:
             self._trips += trips[:: max(1, len(trips) // 5)]
         left = [note.remaining for note in served if note.remaining is not None]
         trip = trips[0] if len(replies) == 1 and trips[0] < 3 * self.trip + 0.05 else self.trip or trips[0]
-        arrived = replies[0].sent_at - (self.started or 0.0) + trip / 2
+        sent = sorted(one.sent_at for one in replies)
+        arrived = sent[len(sent) // 2] - (self.started or 0.0) + trip / 2
+        apart = (sent[-1] - sent[0]) / 2
         return Seen(
             arrived,
-            self.spread * (1.0 if len(replies) == 1 else 1.4),
+            self.spread * (1.0 if len(replies) == 1 else 1.4) + apart,
             len(served),
             len(refused),
             max(0.0, longest - self.trip),

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-import numpy as np
-
 from affidavit.ratelimit.active import Budget, Choice, View, hints_of
 from affidavit.ratelimit.belief import Belief
 from affidavit.ratelimit.records import Reply, Send, Wait

@@ -1,0 +1,88 @@
+"""What was found out about a limit, in words."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from affidavit.ratelimit.families import FAMILIES
+from affidavit.ratelimit.records import NONE_FITS, UNKNOWN, Interval, Verdict
+
+RESETS = {"epoch-s": "epoch seconds", "epoch-ms": "epoch milliseconds", "delta-s": "seconds from now"}
+NARROWEST, WIDEST = 40, 120
+EXACT = 0.0005
+"""Half an interval's width, relative, that is not worth showing."""
+
+
+def show_limits(title: str, verdict: Verdict, folder: Path) -> None:
+    """Family, limit, window and how sure they are; then what it cost."""
+    click.secho(title, bold=True)
+    for name, text in _lines(verdict):
+        click.echo(_wrapped(f"{name:<14}{text}"))
+    if verdict.stopped:
+        click.secho(_wrapped(f"stopped early: {verdict.stopped}"), fg="yellow")
+    click.echo(
+        _wrapped(
+            f"{verdict.requests} requests, {verdict.refused} of them refused, {verdict.seconds:.1f} s; "
+            f"record: {folder / 'run.ndjson'}"
+        )
+    )
+    click.echo()
+
+
+def _lines(verdict: Verdict) -> Iterator[tuple[str, str]]:
+    yield "limiter", _family(verdict)
+    if verdict.ties:
+        yield "or", ", ".join(_titled(name, verdict) for name in verdict.ties)
+    numbers = (
+        ("limit", verdict.limit, "requests"),
+        ("window", verdict.window, "s"),
+        ("refill", verdict.rate, "requests a second"),
+        ("block", verdict.block, "s"),
+    )
+    yield from ((name, f"{_number(value)} {unit}") for name, value, unit in numbers if value)
+    if verdict.counts_refused is not None:
+        yield "refused ones", "count too" if verdict.counts_refused else "do not count"
+    if verdict.scope != UNKNOWN:
+        yield "counted per", verdict.scope
+    yield from _clock(verdict)
+    if verdict.reason:
+        yield "because", verdict.reason
+
+
+def _clock(verdict: Verdict) -> Iterator[tuple[str, str]]:
+    if verdict.reset_dialect:
+        yield "Reset", RESETS[verdict.reset_dialect]
+    skew = verdict.clock_skew
+    if skew and not skew.low <= 0 <= skew.high:
+        yield "its clock", f"{_number(skew)} s ahead"
+
+
+def _family(verdict: Verdict) -> str:
+    if verdict.family == NONE_FITS:
+        return "none that is known fits"
+    if verdict.family == UNKNOWN:
+        return "not known"
+    return _titled(verdict.family, verdict)
+
+
+def _titled(name: str, verdict: Verdict) -> str:
+    chance = verdict.posterior.get(name)
+    sure = f" ({min(chance, 0.999):.1%})" if chance is not None else ""
+    return FAMILIES[name].title + sure
+
+
+def _number(value: Interval) -> str:
+    """The number, with its bounds where they matter."""
+    if value.high - value.low <= 2 * EXACT * abs(value.best):
+        return f"{value.best:.6g}"
+    return f"{value.best:.6g} (between {value.low:.6g} and {value.high:.6g})"
+
+
+def _wrapped(text: str) -> str:
+    width = max(NARROWEST, min(WIDEST, shutil.get_terminal_size().columns))
+    return textwrap.fill(text, width, initial_indent="  ", subsequent_indent=" " * 16)
