@@ -20,6 +20,10 @@ DOCUMENTS = $(wildcard openapi/*/openapi.yaml)
 flag = $(if $(filter command line,$(origin $(1))),$(2) '$($(1))')
 RUN_FLAGS = $(strip $(call flag,PROVIDER,--provider) $(call flag,TARGET,--target) $(call flag,KEYS,--keys) \
     $(call flag,BUDGET,--budget) $(call flag,SEED,--seed) $(call flag,OUT,--out))
+LIMITS_FLAGS = $(strip $(call flag,PROVIDER,--provider) $(call flag,TARGET,--target) $(call flag,KEYS,--keys) \
+    $(call flag,SEED,--seed) $(call flag,OUT,--out))
+LIMITS_ARGS =
+BENCH_LIMITS_ARGS =
 RUN_ARGS =
 PYTEST_ARGS =
 SCORE_ARGS =
@@ -46,8 +50,8 @@ NODE_TOOLS = lacking=""; \
     test -n "$$lacking" || test $(NODE_READY) -nt package.json || \
         { npm install --no-progress --loglevel error && touch $(NODE_READY); }
 
-.PHONY: help setup contract test conformance lint lint-python lint-documents score score-unseen sandbox load limits report \
-    gate lock system-packages clean
+.PHONY: help setup contract test conformance lint lint-python lint-documents score score-unseen sandbox load limits \
+    bench-limits report gate lock system-packages clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -119,10 +123,15 @@ score-unseen: $(READY) ## Count the defects of unseen servers that a run finds (
 sandbox: $(READY) ## Serve the embedded sandbox on the loopback address
 	@$(BIN)/affidavit sandbox
 
+limits: $(READY) ## Find out which rate limiter answers; without TARGET, on the embedded sandbox (LIMITS_ARGS=)
+	@$(BIN)/affidavit limits $(LIMITS_FLAGS) $(LIMITS_ARGS)
+
+bench-limits: $(READY) ## Hold that search to simulated limiters of every family (BENCH_LIMITS_ARGS=)
+	@$(BIN)/python -m tests.bench_limits $(BENCH_LIMITS_ARGS)
+
 load: ## Run the load scenarios (not yet)
-limits: ## Find the real rate limits (not yet)
 report: ## Render the report of a recorded run (not yet)
-limits report load: # `load` first would be a directive of make
+report load: # `load` first would be a directive of make
 	@echo "make $@ comes in a later version." >&2; exit 2
 
 lock: $(READY) ## Resolve requirements.txt again after a change in pyproject.toml (LOCK_ARGS=--upgrade: newest)

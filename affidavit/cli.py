@@ -237,9 +237,9 @@ def limits_command(  # noqa: PLR0913, PLR0917 - the options of a command line
     if url:
         if names or target or keys_file or operations or deviations:
             raise UsageError("--url stands alone: leave --provider, --target, --keys, --operation and --fault out")
-        verdict = examine_url(url, order, out / "url", allow_host)
-        show_limits(url, verdict, out / "url")
-        sys.exit(ExitCode.UNREACHABLE if verdict.stopped else ExitCode.KEPT)
+        found = examine_url(url, order, out / "url", allow_host)
+        show_limits(url, found.verdict, found.findings, found.slack, out / "url")
+        sys.exit(ExitCode.UNREACHABLE if found.verdict.stopped else ExitCode.KEPT)
     stopped = False
     worn = wearers(names or providers(), deviations) if deviations else {}
     for catalog, access in chosen(names or tuple(worn), target, keys_file):
@@ -254,9 +254,10 @@ def limits_command(  # noqa: PLR0913, PLR0917 - the options of a command line
         )
         if access.target and access.keys:
             click.echo(f"{catalog.provider}: asks {access.target} with the keys {', '.join(access.keys)}", err=True)
-        verdict = examine_provider(catalog, settings, order, out / catalog.provider)
-        show_limits(f"{catalog.profile.title}, {access.target or EMBEDDED}", verdict, out / catalog.provider)
-        stopped |= bool(verdict.stopped)
+        found = examine_provider(catalog, settings, order, out / catalog.provider)
+        title = f"{catalog.profile.title}, {access.target or EMBEDDED}"
+        show_limits(title, found.verdict, found.findings, found.slack, out / catalog.provider)
+        stopped |= bool(found.verdict.stopped)
     sys.exit(ExitCode.UNREACHABLE if stopped else ExitCode.KEPT)
 
 

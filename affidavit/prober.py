@@ -22,11 +22,14 @@ from affidavit.client import Client
 from affidavit.clock import Clock, SystemClock
 from affidavit.errors import RefusedError, TargetError, UsageError
 from affidavit.exchange import Exchange
+from affidavit.finding import Finding
 from affidavit.openapi_document import OpenApiDocument, Operation
 from affidavit.probes.flow import Refused
 from affidavit.probes.flow import Send as Request
 from affidavit.profile import MAIN, RateLimit
+from affidavit.ratelimit.audit import Evidence, audit, hear, rows
 from affidavit.ratelimit.flow import Caps, Mode, Place, Reply, Verdict, Wait, examine
+from affidavit.ratelimit.truth import Slack, slack
 from affidavit.recorder import RECORD, Recorder
 from affidavit.redaction import Redactor
 from affidavit.safety import Policy
@@ -50,7 +53,18 @@ class Order:
     seed: int = 1
 
 
-def examine_provider(catalog: Catalog, settings: Settings, order: Order, out: Path) -> Verdict:
+@dataclass(frozen=True)
+class Outcome:
+    """What an examination came to."""
+
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    """What is wrong with what the answers say of their limit."""
+    slack: Slack
+    """How true the waits were that refusals named."""
+
+
+def examine_provider(catalog: Catalog, settings: Settings, order: Order, out: Path) -> Outcome:
     """Examine one provider. The record lands in `out`/run.ndjson. Raises UsageError, TargetError, RefusedError."""
     operations = chosen_operations(catalog.openapi, order.operations)
     with open_session(catalog, replace(settings, what=WHAT), out) as session:
@@ -63,13 +77,13 @@ def examine_provider(catalog: Catalog, settings: Settings, order: Order, out: Pa
         def request(place: Place, times: int) -> Request:
             return _request(by_id[place.operation], keys.get(place.key), place.key, times)
 
-        verdict = drive(session.client, session.clock, request, mode, places, order)
-        _write(session.recorder, catalog.provider, verdict, places[0])
-        session.close(verdict.stopped, complete=not verdict.stopped)
-    return verdict
+        outcome = drive(session.client, session.clock, request, mode, places, order)
+        session.recorder.result(WHAT, as_row(outcome, catalog.provider, places[0]))
+        session.close(outcome.verdict.stopped, complete=not outcome.verdict.stopped)
+    return outcome
 
 
-def examine_url(url: str, order: Order, out: Path, allowed: Iterable[str] = ()) -> Verdict:
+def examine_url(url: str, order: Order, out: Path, allowed: Iterable[str] = ()) -> Outcome:
     """Examine whatever answers GET at `url`. Raises UsageError, TargetError, RefusedError."""
     base, path, query = _taken_apart(url, frozenset(allowed))
     document = OpenApiDocument(
@@ -82,10 +96,10 @@ def examine_url(url: str, order: Order, out: Path, allowed: Iterable[str] = ()) 
             return Request(f"{WHAT}/get", URL_OPERATION, "GET", path, query, (), None, None, paced=False, times=times)
 
         places = [Place("", URL_OPERATION)]
-        verdict = drive(client, clock, request, order.mode or "watching", places, order)
-        _write(client.recorder, base, verdict, places[0])
-        client.recorder.end(complete=not verdict.stopped, reason=verdict.stopped)
-    return verdict
+        outcome = drive(client, clock, request, order.mode or "watching", places, order)
+        client.recorder.result(WHAT, as_row(outcome, base, places[0]))
+        client.recorder.end(complete=not outcome.verdict.stopped, reason=outcome.verdict.stopped)
+    return outcome
 
 
 def drive(  # noqa: PLR0913, PLR0917 - what a flow needs to be driven
@@ -95,24 +109,31 @@ def drive(  # noqa: PLR0913, PLR0917 - what a flow needs to be driven
     mode: Mode,
     places: Sequence[Place],
     order: Order,
-) -> Verdict:
+) -> Outcome:
     """Let the flow ask through the client until it ends. Raises TargetError, RefusedError."""
     flow = examine(order.caps, mode, places, order.seed)
     replies: tuple[Reply, ...] | None = None
+    heard: list[tuple[int, Place, Reply]] = []
     while True:
         try:
             ask = flow.send(replies)
         except StopIteration as end:
-            verdict: Verdict = end.value
-            return verdict
+            return _outcome(end.value, heard)
         if isinstance(ask, Wait):
             clock.sleep(max(0.0, ask.until - clock.now()))
             replies = None
         else:
-            replies = _ask(client, request(ask.place, ask.times))
+            made = _ask(client, request(ask.place, ask.times))
+            replies = tuple(map(_reply, made))
+            heard += [(one.seq, ask.place, reply) for one, reply in zip(made, replies, strict=True)]
 
 
-def _ask(client: Client, request: Request) -> tuple[Reply, ...]:
+def _outcome(verdict: Verdict, heard: list[tuple[int, Place, Reply]]) -> Outcome:
+    evidence = Evidence(hear(heard), verdict.window, releases=verdict.family == "concurrency")
+    return Outcome(verdict, audit(evidence), slack(evidence.promises))
+
+
+def _ask(client: Client, request: Request) -> list[Exchange]:
     before = len(client.exchanges)
     answers = client.send(request)
     why = next((one.reason for one in answers if isinstance(one, Refused)), "")
@@ -121,7 +142,7 @@ def _ask(client: Client, request: Request) -> tuple[Reply, ...]:
     made = client.exchanges[before:]
     if before == 0 and all(one.response is None for one in made):
         raise TargetError(f"the target {client.base} does not answer HTTP ({made[0].error}): check the address")
-    return tuple(map(_reply, made))
+    return made
 
 
 def _reply(one: Exchange) -> Reply:
@@ -199,15 +220,13 @@ def _plain_client(base: str, document: OpenApiDocument, clock: Clock, out: Path)
         raise
 
 
-def _write(recorder: Recorder, provider: str, verdict: Verdict, place: Place) -> None:
-    recorder.result(WHAT, as_row(verdict, provider, place))
-
-
-def as_row(verdict: Verdict, provider: str, place: Place) -> Mapping[str, Any]:
-    """The verdict as a line of the record; docs/limits.md has its fields."""
+def as_row(outcome: Outcome, provider: str, place: Place) -> Mapping[str, Any]:
+    """The outcome as a line of the record; docs/limits.md has its fields."""
+    verdict = outcome.verdict
     row = asdict(verdict)
     row["trace"] = [
         [round(one.sent_at, 6), round(one.answered_at, 6), one.status, one.remaining] for one in verdict.trace
     ]
     row["posterior"] = {name: round(chance, 4) for name, chance in verdict.posterior.items()}
-    return {"provider": provider, "role": place.key, "operation": place.operation, **row}
+    found = {"slack": asdict(outcome.slack), "audit": rows(outcome.findings)}
+    return {"provider": provider, "role": place.key, "operation": place.operation, **row, **found}

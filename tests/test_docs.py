@@ -42,6 +42,7 @@ FILES_PAGE = (ROOT / "docs/provider-files.md").read_text("utf-8")
 GATE_PAGE = (ROOT / "docs/gate.md").read_text("utf-8")
 READINGS_PAGE = (ROOT / "docs/readings.md").read_text("utf-8")
 LOAD_PAGE = (ROOT / "docs/load-results.md").read_text("utf-8")
+LIMITS_PAGE = (ROOT / "docs/limits.md").read_text("utf-8")
 PAGES = {
     "README.md": README,
     "affidavit/sandbox/README.md": SANDBOX,
@@ -50,6 +51,7 @@ PAGES = {
     "docs/provider-files.md": FILES_PAGE,
     "docs/readings.md": READINGS_PAGE,
     "docs/gate.md": GATE_PAGE,
+    "docs/limits.md": LIMITS_PAGE,
 }
 CATALOGS = {name: load_catalog(name) for name in providers()}
 
@@ -65,6 +67,7 @@ RUN = {
     ".venv/bin/affidavit capacity --provider whatsapi --plan free --polls-per-message 2 --polls-per-message 4": (
         "capacity", "--provider", "whatsapi", "--plan", "free", "--polls-per-message", "2", "--polls-per-message", "4",
     ),
+    ".venv/bin/affidavit limits --provider whatsapi --watching": ("limits", "--provider", "whatsapi", "--watching"),
 }  # fmt: skip
 """Command -> what stands for it here; it has to end well or with a broken claim, and say what the page shows."""
 
@@ -84,6 +87,9 @@ NOT_RUN = {
     '--reason "Ticket 71" --who Ann --expires 2030-06-30': "as above",
     ".venv/bin/affidavit capacity reports/load/run.ndjson --poll-every 5": "needs a load run before it; "
     "test_capacity_command does it",
+    "make limits": "asks as much as a burst; test_prober does it",
+    "make limits PROVIDER=chatmaid KEYS=keys.toml LIMITS_ARGS='--active --max-requests 300'": "asks the real API",
+    ".venv/bin/affidavit limits --url http://127.0.0.1:8601/v1/messages --active": "needs a server; as above",
     "make setup": "these tests run in what it made",
     ".ci/run": "runs these tests",
     ".venv/bin/pytest contract_tests --provider chatmaid": "asks as much as `make contract`",
@@ -103,7 +109,7 @@ class Shown:
 
 def shown() -> Iterator[Shown]:
     """Every command that a reader may type; the sandbox's own page has its own test."""
-    for page in (README, CHECKS_PAGE, FILES_PAGE, GATE_PAGE):
+    for page in (README, CHECKS_PAGE, FILES_PAGE, GATE_PAGE, LIMITS_PAGE):
         for block, output in re.findall(
             r"^```sh\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", page, re.MULTILINE | re.DOTALL
         ):

@@ -125,9 +125,7 @@ def _best(talk: Talk, belief: Belief) -> Choice | None:
     """The step that tells the most for its cost; the one that uses the limit up when none tells anything."""
     view = View(belief)
     now = talk.now + talk.trip / 2
-    choices = [
-        view.choice(at, times, talk) for at, times in {*_soon(view, now), *_probes(view, now)} if at < talk.caps.seconds
-    ]
+    choices = [view.choice(at, times, talk) for at, times in {*_soon(view, now), *_probes(view, now)}]
     best = max(choices, key=lambda one: one.bits / one.cost, default=None)
     if best is not None and best.bits >= TELLS:
         return Choice(best.at - talk.trip / 2, best.times, best.bits, best.cost)
@@ -180,6 +178,10 @@ class View:
     def room(self, t: float) -> Floats:
         """What each would admit at `t`."""
         return np.concatenate([one.room(np.full(len(one.fit), t)) for one in self._parts])
+
+    def most_room(self, t: float) -> float:
+        """What nearly all would admit at most at `t`."""
+        return self.quantiles(self.room(t), (0.95,))[0]
 
     def ready(self, t: float) -> Floats:
         """When each would admit one."""

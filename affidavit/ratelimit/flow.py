@@ -17,6 +17,7 @@ from affidavit.ratelimit.active import active
 from affidavit.ratelimit.belief import Belief, Population
 from affidavit.ratelimit.families import FAMILIES, Floats
 from affidavit.ratelimit.records import NONE_FITS, UNKNOWN, Caps, Interval, Mode, Place, Reply, Send, Verdict, Wait
+from affidavit.ratelimit.sharing import Shared, scope, sharing
 from affidavit.ratelimit.talk import StopError, Talk
 from affidavit.ratelimit.watching import watching
 
@@ -44,11 +45,14 @@ def examine(
     talk = Talk(caps or Caps(), places[0])
     belief = Belief(seed, FAMILIES if mode == "active" else VISIBLE)
     stopped = ""
+    shared: Shared = ()
     try:
         yield from (active if mode == "active" else watching)(talk, belief)
+        shared = yield from sharing(talk, belief, mode, places[1:])
     except StopError as why:
         stopped = str(why)
-    return _verdict(talk, belief, mode, stopped)
+    verdict = _verdict(talk, belief, mode, stopped)
+    return replace(verdict, shared=shared, scope=scope(places[0], shared))
 
 
 def _verdict(talk: Talk, belief: Belief, mode: Mode, stopped: str) -> Verdict:

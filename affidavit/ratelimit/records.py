@@ -102,7 +102,9 @@ class Verdict:
     counts_refused: bool | None = None
     """Whether refused requests use up the limit too; None when that was not seen or makes no difference."""
     scope: str = UNKNOWN
-    """Which other places share the limit, in words; UNKNOWN when only one was given."""
+    """What the limit is counted per, in words; UNKNOWN when only one place was given."""
+    shared: tuple[tuple[Place, bool], ...] = ()
+    """Other places, and whether they share the limit."""
     reset_dialect: str | None = None
     """epoch-s, epoch-ms, delta-s, or None when no answer announces a reset."""
     clock_skew: Interval | None = None

@@ -56,7 +56,7 @@ def _best(talk: Talk, belief: Belief) -> Choice | None:
     moments += [at for at in view.quantiles(change, QUANTILES) if at > now]
     safe: list[Choice] = []
     for share in (0.3, 0.6, 0.9):  # how long a window may be is not known at first
-        end = min(talk.caps.seconds, MOST_WINDOWS * view.quantiles(view.windows, (share,))[0])
+        end = MOST_WINDOWS * view.quantiles(view.windows, (share,))[0]
         choices = [_choice(view, at, talk) for at in moments if at < end]
         safe = safe or [one for one in choices if one is not None and one.bits >= TELLS]
     best = max(safe, key=lambda one: one.bits / one.cost, default=None)

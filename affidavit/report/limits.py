@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import click
 
+from affidavit.finding import Finding
+from affidavit.ratelimit.audit import RULES
 from affidavit.ratelimit.families import FAMILIES
 from affidavit.ratelimit.records import NONE_FITS, UNKNOWN, Interval, Verdict
+from affidavit.ratelimit.truth import Slack
+from affidavit.redaction import masked
 
 RESETS = {"epoch-s": "epoch seconds", "epoch-ms": "epoch milliseconds", "delta-s": "seconds from now"}
 NARROWEST, WIDEST = 40, 120
@@ -18,11 +23,15 @@ EXACT = 0.0005
 """Half an interval's width, relative, that is not worth showing."""
 
 
-def show_limits(title: str, verdict: Verdict, folder: Path) -> None:
-    """Family, limit, window and how sure they are; then what it cost."""
+def show_limits(title: str, verdict: Verdict, findings: Sequence[Finding], slack: Slack, folder: Path) -> None:
+    """Family, limit, window and how sure they are; what is wrong with what the answers say; then what it cost."""
     click.secho(title, bold=True)
-    for name, text in _lines(verdict):
+    for name, text in (*_lines(verdict), *_truth(slack)):
         click.echo(_wrapped(f"{name:<14}{text}"))
+    for name, found in groupby(findings, key=lambda one: one.check):
+        first = next(found)
+        text = f"{RULES[name].says} Expected {first.expected}, got {masked(ascii(first.got)[1:-1])}"
+        click.secho(_wrapped(f"{'wrong':<14}{text}"), fg="red")
     if verdict.stopped:
         click.secho(_wrapped(f"stopped early: {verdict.stopped}"), fg="yellow")
     click.echo(
@@ -60,6 +69,12 @@ def _clock(verdict: Verdict) -> Iterator[tuple[str, str]]:
     skew = verdict.clock_skew
     if skew and not skew.low <= 0 <= skew.high:
         yield "its clock", f"{_number(skew)} s ahead"
+
+
+def _truth(slack: Slack) -> Iterator[tuple[str, str]]:
+    if slack.tested:
+        share = slack.kept_share
+        yield "Retry-After", f"true {slack.kept} of {slack.tested} times ({share.low:.0%} to {share.high:.0%})"
 
 
 def _family(verdict: Verdict) -> str:

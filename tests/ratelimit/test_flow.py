@@ -1,0 +1,105 @@
+"""The flow finds simulated limiters, keeps its caps whatever comes, and says when it cannot know."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from affidavit.ratelimit.flow import Caps, Mode, Reply, Verdict, Wait, examine
+from affidavit.ratelimit.records import NONE_FITS, UNKNOWN
+from tests.bench_limits import LIMITERS, START, Case, examined
+from tests.limiters.dialects import Dialect
+
+PLAIN = Case("clock window", 20, 10.0, Dialect("x-epoch", "seconds"), False, (0.04, 0.045), 0.0, 0.0, 7)  # noqa: FBT003 - counts_refused
+
+
+@pytest.mark.parametrize("name", LIMITERS)
+@pytest.mark.parametrize("dialect", [Dialect(), Dialect("x-epoch", "seconds")], ids=["silent", "telling"])
+def test_every_family_is_found_by_going_over_its_limit(name: str, dialect: Dialect) -> None:
+    score = examined(replace(PLAIN, name=name, dialect=dialect), "active")
+    assert score.family
+    assert score.limit
+    assert score.verdict.family != NONE_FITS
+    assert score.verdict.stopped == ""
+
+
+@pytest.mark.parametrize("name", LIMITERS)
+def test_every_family_is_found_by_watching_without_one_refusal(name: str) -> None:
+    score = examined(replace(PLAIN, name=name), "watching")
+    assert score.family
+    assert score.limit
+    assert score.verdict.refused == 0
+    assert score.verdict.requests <= 20
+
+
+def test_watching_needs_answers_that_say_what_remains() -> None:
+    verdict = examined(replace(PLAIN, dialect=Dialect("none", "seconds")), "watching").verdict
+    assert (verdict.family, verdict.requests) == (UNKNOWN, 1)
+    assert "do not say what remains" in verdict.stopped
+
+
+@pytest.mark.parametrize("mode", ["active", "watching"])
+@pytest.mark.parametrize("most", [1, 2, 7, 30])
+def test_no_more_requests_are_sent_than_allowed(mode: Mode, most: int) -> None:
+    verdict = examined(PLAIN, mode, Caps(requests=most)).verdict
+    assert verdict.requests == len(verdict.trace) <= most
+
+
+def test_no_more_time_passes_than_allowed() -> None:
+    verdict = examined(PLAIN, "active", Caps(seconds=4.0)).verdict
+    assert verdict.seconds <= 4.1
+    assert "4 s allowed" in verdict.stopped
+
+
+def test_refusals_end_it_when_so_many_came() -> None:
+    verdict = examined(PLAIN, "active", Caps(refused=3)).verdict
+    assert "3 refusals" in verdict.stopped
+
+
+def answered(status: int, *headers: tuple[str, str], later: tuple[tuple[str, str], ...] = ()) -> Verdict:
+    """What comes of a server that answers so, and with `later` from the second request on."""
+    flow, replies, now, sent = examine(Caps(), "active"), None, START, 0
+    while True:
+        try:
+            ask = flow.send(replies)
+        except StopIteration as end:
+            verdict: Verdict = end.value
+            return verdict
+        if isinstance(ask, Wait):
+            now, replies = max(now, ask.until), None
+            continue
+        told = later if sent and later else headers
+        replies, now, sent = (Reply(status, told, "", now, now + 0.05),) * ask.times, now + 0.05, sent + ask.times
+
+
+@pytest.mark.parametrize("status", [401, 403, 500, 503])
+def test_it_stops_at_once_where_it_is_not_welcome(status: int) -> None:
+    verdict = answered(status)
+    assert (verdict.requests, verdict.stopped) == (1, f"the target answered {status}")
+
+
+def test_it_stops_when_nothing_answers() -> None:
+    assert answered(0).stopped == "a request got no answer"
+
+
+def test_it_stops_when_it_would_have_to_wait_too_long() -> None:
+    assert answered(429, ("Retry-After", "901")).stopped == "the target asked to wait 901 s"
+
+
+def test_it_stops_when_the_announced_limit_falls() -> None:
+    verdict = answered(200, ("X-RateLimit-Limit", "20"), later=(("X-RateLimit-Limit", "10"),))
+    assert verdict.stopped == "the announced limit fell from 20 to 10"
+
+
+def test_a_server_without_a_limit_is_not_given_one() -> None:
+    verdict = answered(200)
+    assert verdict.family == UNKNOWN
+    assert "met no limit" in verdict.stopped
+
+
+def test_the_clock_and_the_form_of_reset_are_read() -> None:
+    verdict = examined(replace(PLAIN, skew=-12.0), "active").verdict
+    assert verdict.reset_dialect == "epoch-s"
+    assert verdict.clock_skew is not None
+    assert verdict.clock_skew.low <= -12.0 <= verdict.clock_skew.high
