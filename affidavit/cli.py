@@ -206,7 +206,9 @@ def plan_command(
 @click.option(
     "--max-seconds", type=click.FloatRange(min=0, min_open=True), default=900, show_default=True, help="Most time."
 )
-@click.option("--max-429s", type=click.IntRange(min=1), default=1000, show_default=True, help="Most refused requests.")
+@click.option(
+    "--max-refused", type=click.IntRange(min=1), default=1000, show_default=True, help="Most refused requests."
+)
 @click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Seed of everything that varies.")
 @click.option(
     "--out",
@@ -226,14 +228,14 @@ def limits_command(  # noqa: PLR0913, PLR0917 - the options of a command line
     operations: tuple[str, ...],
     max_requests: int,
     max_seconds: float,
-    max_429s: int,
+    max_refused: int,
     seed: int,
     out: Path,
     deviations: tuple[str, ...],
 ) -> None:
     """Find out which rate limiter answers, with reads alone."""
     mode: Mode | None = None if active is None else "active" if active else "watching"
-    order = Order(mode, Caps(max_requests, max_seconds, max_429s), operations, seed)
+    order = Order(mode, Caps(max_requests, max_seconds, max_refused), operations, seed)
     if url:
         if names or target or keys_file or operations or deviations:
             raise UsageError("--url stands alone: leave --provider, --target, --keys, --operation and --fault out")

@@ -218,7 +218,12 @@ def test_a_command_that_is_not_run_is_understood(command: str) -> None:
 
 def options() -> set[str]:
     """Every long option of the command line and of the pytest plugin."""
-    known = {name for command in cli.cli.commands.values() for one in command.params for name in one.opts}
+    known = {
+        name
+        for command in cli.cli.commands.values()
+        for one in command.params
+        for name in (*one.opts, *one.secondary_opts)
+    }
     plugin = (ROOT / "affidavit/pytest_plugin.py").read_text("utf-8")
     return known | set(re.findall(r'addoption\("(--[a-z-]+)"', plugin))
 
