@@ -38,6 +38,7 @@ from affidavit.report.limits import show_limits
 from affidavit.report.progress import show_progress
 from affidavit.report.replay import EMBEDDED
 from affidavit.report.terminal import show_deviations, show_plan, show_score, show_summary
+from affidavit.report_command import report_command
 from affidavit.safety import RISKS
 from affidavit.sandbox.server import imitation, run_sandbox, wearers
 from affidavit.session import (
@@ -308,6 +309,7 @@ def sandbox_command(  # noqa: PLR0913, PLR0917 - the options of a command line
 
 cli.add_command(gate_command)
 cli.add_command(accept_command)
+cli.add_command(report_command)
 
 
 @cli.command("checks")

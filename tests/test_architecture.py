@@ -29,6 +29,7 @@ LAYERS = {
     "affidavit.gate_documents": 3,
     "affidavit.prober": 3,
     "affidavit.pytest_plugin": 3,
+    "affidavit.report_command": 3,
     "affidavit.session": 3,
     "affidavit.trials": 3,
     # 2: input and output, no decisions

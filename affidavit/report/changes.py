@@ -35,7 +35,7 @@ def changes(judged: Judged, assessment: Assessment, against: str) -> str:
     lines = [
         f"# {profile.title}: what changed",
         "",
-        f"Asked: {_plain(judged.target)}. Compared with: {_plain(against)}. {_counts(broken, behaviour, harmless)}",
+        f"Asked: {plain(judged.target)}. Compared with: {plain(against)}. {_counts(broken, behaviour, harmless)}",
         "",
     ]
     lines += _section("What the documents promise, and the API does not keep", broken, judged.evidence)
@@ -60,9 +60,9 @@ def _section(title: str, differences: Iterable[Difference], evidence: Evidence) 
     if groups:
         yield from (f"## {title}", "")
     for number, ((_, says), several) in enumerate(groups.items(), 1):
-        yield from (f"### {number}. {_plain(says)}", "")
+        yield from (f"### {number}. {plain(says)}", "")
         if several[0].where:
-            yield from (f"Document: {_plain(several[0].where)}", "")
+            yield from (f"Document: {plain(several[0].where)}", "")
         for one in several[:MOST_WAYS]:
             yield from _way(one, evidence)
         if len(several) > MOST_WAYS:
@@ -71,10 +71,10 @@ def _section(title: str, differences: Iterable[Difference], evidence: Evidence) 
 
 def _way(one: Difference, evidence: Evidence) -> Iterator[str]:
     promise = one.identity.axis == Axis.CLAIM
-    yield f"- {'Promised' if promise else 'Before'}: {_plain(one.before)}"
-    yield f"- {'Got' if promise else 'Now'}: {_plain(one.after)}"
+    yield f"- {'Promised' if promise else 'Before'}: {plain(one.before)}"
+    yield f"- {'Got' if promise else 'Now'}: {plain(one.after)}"
     if promise and one.identity.at:
-        yield f"- Where in the answer: {_plain(one.identity.at)}"
+        yield f"- Where in the answer: {plain(one.identity.at)}"
     for exchange in evidence.at([one.exchange]):
         yield from _exchange(exchange)
     yield ""
@@ -92,11 +92,13 @@ def _exchange(exchange: Exchange) -> Iterator[str]:
         lines += ["", f"{response.status}", *traces, *([_cut(response.body)] if response.body else [])]
     else:
         lines += ["", f"no answer: {exchange.error}"]
-    yield from ("", *_fenced(lines))
+    yield from ("", *fenced(lines))
 
 
-def _fenced(lines: list[str]) -> Iterator[str]:
-    text = without_numbers("\n".join(printable(part) for line in lines for part in line.split("\n")))
+def fenced(lines: list[str], *, hide: bool = True) -> Iterator[str]:
+    """A code block that nothing in the lines can end; long numbers are hidden unless nobody has them."""
+    text = "\n".join(printable(part) for line in lines for part in line.split("\n"))
+    text = without_numbers(text) if hide else text
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     yield from (f"{fence}text", text, fence)
@@ -104,13 +106,13 @@ def _fenced(lines: list[str]) -> Iterator[str]:
 
 def _short(title: str, sentences: list[str]) -> Iterator[str]:
     if sentences:
-        yield from (f"## {title}", "", *(f"- {_plain(one)}" for one in dict.fromkeys(sentences)), "")
+        yield from (f"## {title}", "", *(f"- {plain(one)}" for one in dict.fromkeys(sentences)), "")
 
 
 def _cut(body: str) -> str:
     return body if len(body) <= MOST_BODY else f"{body[:MOST_BODY]}… ({len(body)} characters)"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text that Markdown shows as it is, without long numbers."""
     return _SPECIAL.sub(r"\\\1", without_numbers(printable(text)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -14,6 +16,7 @@ from affidavit.finding import Verdict, VerdictKind
 from affidavit.report.replay import Replay, proof_of
 from affidavit.verdict import Result
 
+LATEST = "latest"
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -22,6 +25,17 @@ def write_results(folder: Path, catalog: Catalog, result: Result, replay: Replay
     write_verdicts(folder / "verdicts.json", catalog, result.verdicts)
     write_junit(folder / "junit.xml", catalog, result.verdicts)
     write_bodies(result, replay)
+
+
+def mark_latest(root: Path, folder: Path) -> None:
+    """Let `latest` in the folder of all runs point at this one. Where links cannot be made, there is none."""
+    link, new = root / LATEST, root / f".{LATEST}"
+    if link.exists() and not link.is_symlink():
+        return
+    with suppress(OSError):
+        new.unlink(missing_ok=True)
+        new.symlink_to(os.path.relpath(folder, root), target_is_directory=True)
+        new.replace(link)
 
 
 def write_verdicts(path: Path, catalog: Catalog, verdicts: list[Verdict]) -> None:
@@ -36,6 +50,11 @@ def write_verdicts(path: Path, catalog: Catalog, verdicts: list[Verdict]) -> Non
 
 def write_junit(path: Path, catalog: Catalog, verdicts: list[Verdict]) -> None:
     """One test case per claim: broken is a failure, undecided is skipped with its reason."""
+    ET.ElementTree(junit_suite(catalog, verdicts)).write(path, encoding="utf-8", xml_declaration=True)
+
+
+def junit_suite(catalog: Catalog, verdicts: list[Verdict]) -> ET.Element:
+    """The claims of one provider as a test suite."""
     suite = ET.Element("testsuite", name=f"affidavit.{catalog.provider}", tests=str(len(verdicts)))
     for kind, name in ((VerdictKind.BROKEN, "failures"), (VerdictKind.UNDECIDED, "skipped")):
         suite.set(name, str(sum(one.kind is kind for one in verdicts)))
@@ -50,7 +69,7 @@ def write_junit(path: Path, catalog: Catalog, verdicts: list[Verdict]) -> None:
             ET.SubElement(case, "skipped", message=xml_text(one.reason))
         elif one.kind is VerdictKind.OBSERVED:
             ET.SubElement(case, "system-out").text = xml_text(f"observed: {one.reason}")
-    ET.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
+    return suite
 
 
 def write_bodies(result: Result, replay: Replay) -> None:

@@ -98,6 +98,11 @@ def grouped(catalog: Catalog, undecided: Mapping[str, str]) -> list[Group]:
     return groups
 
 
+def remedy_for(provider: str, reason: str) -> str:
+    """What would decide a claim that stayed undecided for this reason; '' when nobody knows."""
+    return next((one.do.format(provider=provider) for one in REMEDIES if one.pattern.fullmatch(reason)), "")
+
+
 def _listed(names: Iterable[str], most: int) -> str:
     """`: this 3, that 1`, the most frequent first; '' when there is nothing to name."""
     counts = Counter(name for name in names if name)

@@ -34,6 +34,12 @@ ASSUMED = "No key was given, so this assumes a key of the role main. Name your k
 
 
 def show_summary(catalog: Catalog, result: Result, replay: Replay, folder: Path, seconds: float) -> None:
+    """The verdicts, what the run cost, and where its files are."""
+    show_verdicts(catalog, result, replay)
+    click.echo(f"  {result.sent} requests, {seconds:.1f} s; files: {folder}/run.ndjson, verdicts.json, junit.xml")
+
+
+def show_verdicts(catalog: Catalog, result: Result, replay: Replay) -> None:
     """Every broken claim with its proof, why others are undecided, and last the counts."""
     _show_title(f"{catalog.profile.title}, {replay.where}")
     by_kind = {kind: [one for one in result.verdicts if one.kind is kind] for kind in VerdictKind}
@@ -46,7 +52,6 @@ def show_summary(catalog: Catalog, result: Result, replay: Replay, folder: Path,
     counts = ", ".join(f"{len(some)} {kind.value}" for kind, some in by_kind.items())
     summary = _wrapped(f"{len(result.verdicts)} claims: {counts}", "  ")
     click.secho(summary, fg="red" if broken else "green", bold=True)
-    click.echo(f"  {result.sent} requests, {seconds:.1f} s; files: {folder}/run.ndjson, verdicts.json, junit.xml")
 
 
 def show_plan(catalog: Catalog, planned: Plan, budget: int | None, target: str | None, *, known_keys: bool) -> None:

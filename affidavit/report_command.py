@@ -1,0 +1,106 @@
+"""`affidavit report`: read old runs, judge them again, write them in the formats asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from affidavit.catalog import Catalog
+from affidavit.errors import UsageError
+from affidavit.recorded import Recorded
+from affidavit.report.formats import FORMATS
+from affidavit.report.limit_lines import limit_said
+from affidavit.report.load import show_load
+from affidavit.report.replay import Replay
+from affidavit.report.runs import Run, read_runs
+from affidavit.report.terminal import printable, show_verdicts
+from affidavit.sandbox.server import PROVIDERS, imitation
+from affidavit.session import DEFAULT_SEED, START, Settings, replay_of
+
+TERMINAL = "terminal"
+REPORTS = Path("reports")
+STANDARD_OUTPUT = Path("-")
+
+
+@click.command("report")
+@click.argument("runs", nargs=-1, metavar="[RUN]...", type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "names",
+    multiple=True,
+    type=click.Choice([TERMINAL, *FORMATS]),
+    help="What to write; terminal when left out. Repeatable.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder for the files, or - to print the one format. [default: the run's folder, or the one of all runs]",
+)
+def report_command(runs: tuple[Path, ...], names: tuple[str, ...], out: Path | None) -> None:
+    """Show recorded runs: RUN is a run.ndjson, the folder of a run, or a folder of such; reports/ when left out."""
+    wanted = tuple(dict.fromkeys(names)) or (TERMINAL,)
+    files = [name for name in wanted if name != TERMINAL]
+    if out == STANDARD_OUTPUT and wanted != tuple(files[:1]):
+        raise UsageError("--out - prints one format: name it with --format, and no other")
+    read = read_runs(runs or (REPORTS,), replay_of_record)
+    if out == STANDARD_OUTPUT:
+        click.echo(FORMATS[files[0]].render(read), nl=False)
+        return
+    if TERMINAL in wanted:
+        show_runs(read)
+    folder = out or _home(read, runs)
+    written = [write_format(name, read, folder) for name in files]
+    if written:
+        click.echo(f"  written: {', '.join(map(str, written))}")
+
+
+def write_format(name: str, runs: Sequence[Run], folder: Path) -> Path:
+    """One format, in its file in the folder."""
+    row = FORMATS[name]
+    text = row.render(runs)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / row.file
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    return path
+
+
+def show_runs(runs: Sequence[Run]) -> None:
+    """Every run as its own summary showed it."""
+    for run in runs:
+        if run.result.verdicts:
+            show_verdicts(run.catalog, run.result, run.replay)
+        if load := run.lines("load"):
+            show_load(load, run.path.parent, "" if run.recorded.complete else run.recorded.reason)
+        for line in run.lines("limits"):
+            click.echo(f"  {printable(limit_said(line))}")
+        changed = ", ".join(run.documents_changed)
+        if changed:
+            click.secho(f"  judged by other files than the run itself: {changed}", fg="yellow")
+        click.echo(f"  {len(run.recorded.exchanges)} requests; record: {run.path}")
+
+
+def replay_of_record(catalog: Catalog, recorded: Recorded, folder: Path) -> Replay:
+    """How the requests of a recorded run can be sent again. Raises UsageError for an embedded sandbox nobody has."""
+    manifest = recorded.manifest
+    seed = manifest.get("seed", DEFAULT_SEED)
+    worn = manifest.get("deviations", [])
+    if not isinstance(seed, int) or not isinstance(worn, list):
+        raise UsageError(f"{folder}: the manifest has no usable seed or deviations; was it changed by hand?")
+    known = PROVIDERS[catalog.provider].deviations if catalog.provider in PROVIDERS else {}
+    settings = Settings(
+        seed=seed,
+        target=None if recorded.embedded else recorded.target,
+        deviations=tuple(one for one in worn if one in known),
+    )
+    keys = imitation(catalog.provider).build(seed, START, None).keys() if recorded.embedded else {}
+    return replay_of(catalog, settings, keys, folder)
+
+
+def _home(read: Sequence[Run], named: Sequence[Path]) -> Path:
+    """Where the files go when nobody said: to the run, or to the folder that holds all."""
+    if len(read) == 1:
+        return read[0].path.parent
+    folders = [path for path in named if path.is_dir()]
+    return folders[0] if len(named) == len(folders) == 1 else REPORTS
