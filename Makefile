@@ -29,6 +29,7 @@ PYTEST_ARGS =
 SCORE_ARGS =
 RUN =
 GATE_ARGS =
+REPORT_ARGS =
 PEERS =
 PEERS_ARGS =
 CONFORMANCE_ARGS =
@@ -83,6 +84,9 @@ $(READY): requirements.txt pyproject.toml
 contract: $(READY) ## Hold the providers to their documents; without TARGET, on the embedded sandbox
 	@$(BIN)/affidavit run $(RUN_FLAGS) $(RUN_ARGS)
 
+report: $(READY) ## Show recorded runs; without RUN, all in reports/ (FORMAT=sarif: as that)
+	@$(BIN)/affidavit report $(call flag,FORMAT,--format) $(call flag,OUT,--out) $(REPORT_ARGS) $(if $(RUN),'$(RUN)')
+
 gate: $(READY) ## Say what changed since the baseline; without RUN, for the latest runs in reports/
 	@$(BIN)/affidavit gate $(call flag,BASELINE,--baseline) $(GATE_ARGS) $(if $(RUN),'$(RUN)')
 
@@ -130,8 +134,6 @@ bench-limits: $(READY) ## Hold that search to simulated limiters of every family
 	@$(BIN)/python -m tests.bench_limits $(BENCH_LIMITS_ARGS)
 
 load: ## Run the load scenarios (not yet)
-report: ## Render the report of a recorded run (not yet)
-report load: # `load` first would be a directive of make
 	@echo "make $@ comes in a later version." >&2; exit 2
 
 lock: $(READY) ## Resolve requirements.txt again after a change in pyproject.toml (LOCK_ARGS=--upgrade: newest)

@@ -33,7 +33,7 @@ from affidavit.profile import MAIN
 from affidavit.ratelimit.records import Caps, Mode
 from affidavit.redaction import masked
 from affidavit.report.checks import checks_list
-from affidavit.report.files import write_results
+from affidavit.report.files import mark_latest, write_results
 from affidavit.report.limits import show_limits
 from affidavit.report.progress import show_progress
 from affidavit.report.replay import EMBEDDED
@@ -166,6 +166,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - the options of a command line
             raise
         replay = replay_of(catalog, settings, result.sandbox_keys, folder)
         write_results(folder, catalog, result, replay)
+        mark_latest(out, folder)
         show_summary(catalog, result, replay, folder, time.monotonic() - started)
         stopped |= bool(result.stopped)
         broken |= any(one.kind is VerdictKind.BROKEN for one in result.verdicts)

@@ -44,13 +44,14 @@ def report_command(runs: tuple[Path, ...], names: tuple[str, ...], out: Path | N
     files = [name for name in wanted if name != TERMINAL]
     if out == STANDARD_OUTPUT and wanted != tuple(files[:1]):
         raise UsageError("--out - prints one format: name it with --format, and no other")
-    read = read_runs(runs or (REPORTS,), replay_of_record)
+    named = runs or (REPORTS,)
+    read = read_runs(named, replay_of_record)
     if out == STANDARD_OUTPUT:
         click.echo(FORMATS[files[0]].render(read), nl=False)
         return
     if TERMINAL in wanted:
         show_runs(read)
-    folder = out or _home(read, runs)
+    folder = out or _home(named)
     written = [write_format(name, read, folder) for name in files]
     if written:
         click.echo(f"  written: {', '.join(map(str, written))}")
@@ -98,9 +99,8 @@ def replay_of_record(catalog: Catalog, recorded: Recorded, folder: Path) -> Repl
     return replay_of(catalog, settings, keys, folder)
 
 
-def _home(read: Sequence[Run], named: Sequence[Path]) -> Path:
-    """Where the files go when nobody said: to the run, or to the folder that holds all."""
-    if len(read) == 1:
-        return read[0].path.parent
-    folders = [path for path in named if path.is_dir()]
-    return folders[0] if len(named) == len(folders) == 1 else REPORTS
+def _home(named: Sequence[Path]) -> Path:
+    """Where the files go when nobody said: to the one run or folder of runs that was named."""
+    if len(named) != 1:
+        return REPORTS
+    return named[0] if named[0].is_dir() else named[0].parent

@@ -30,6 +30,8 @@ from affidavit.load.thresholds import MEASURES
 from affidavit.probes import script
 from affidavit.profile import ErrorEnvelope, Listing, Messages, RateLimit
 from affidavit.report.checks import checks_list
+from affidavit.report.formats import FORMATS
+from affidavit.report_command import TERMINAL
 from affidavit.safety import FREE_RISKS, RISKS
 from affidavit.template import FORMS
 from tests.test_frame import NOT_YET, documented_targets, make
@@ -39,6 +41,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 SANDBOX = (ROOT / "affidavit/sandbox/README.md").read_text("utf-8")
 CHECKS_PAGE = (ROOT / "docs/checks.md").read_text("utf-8")
 FILES_PAGE = (ROOT / "docs/provider-files.md").read_text("utf-8")
+REPORTS_PAGE = (ROOT / "docs/reports.md").read_text("utf-8")
 GATE_PAGE = (ROOT / "docs/gate.md").read_text("utf-8")
 READINGS_PAGE = (ROOT / "docs/readings.md").read_text("utf-8")
 LOAD_PAGE = (ROOT / "docs/load-results.md").read_text("utf-8")
@@ -52,6 +55,7 @@ PAGES = {
     "docs/readings.md": READINGS_PAGE,
     "docs/gate.md": GATE_PAGE,
     "docs/limits.md": LIMITS_PAGE,
+    "docs/reports.md": REPORTS_PAGE,
 }
 CATALOGS = {name: load_catalog(name) for name in providers()}
 
@@ -78,6 +82,8 @@ NOT_RUN = {
     "--receiver-port 8700": "asks the real API",
     ".venv/bin/affidavit run --provider chatmaid --budget 150": "asks the real API",
     ".venv/bin/affidavit accept reports/chatmaid --measure": "needs a run before it; test_gate_command does it",
+    "make report": "needs a run before it; test_report_command does it",
+    ".venv/bin/affidavit report reports/chatmaid --format markdown --out -": "as above",
     "make gate": "needs a run before it; test_gate_command does it",
     ".venv/bin/affidavit accept reports/chatmaid CM-150 c468ac7a108b "
     '--reason "Told them" --who Ann --expires 2030-06-30': "needs a run before it; test_gate_command does it",
@@ -321,6 +327,15 @@ def test_the_roles_are_those_of_the_profile(provider: str) -> None:
 def test_the_kinds_of_lines_are_those_the_recorder_writes() -> None:
     written = re.findall(r'"kind": "(\w+)"', (ROOT / "affidavit/recorder.py").read_text("utf-8"))
     assert sorted(first_cells(section(README, "Files of a run"), 1)) == sorted(written)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/reports.md"])
+def test_the_formats_of_a_report_are_those_there_are(page: str) -> None:
+    rows = tables(section(PAGES[page], "Reports" if page == "README.md" else "Formats"))[0]
+    written = {named(row[:1])[0]: (named(row[1:2]), row[2]) for row in rows}
+    terminal = written.pop(TERMINAL)
+    assert terminal[0] == []
+    assert written == {name: ([row.file], row.about) for name, row in FORMATS.items()}
 
 
 def test_what_is_not_there_yet_is_what_make_says() -> None:
