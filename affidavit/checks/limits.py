@@ -58,7 +58,9 @@ def _misfall(  # noqa: PLR0913, PLR0917 - two neighbours, and the run of request
     name = case.profile.rate_limit.remaining_header
     first_left, old, new = (_header(name, one) or 0 for one in (start, before, after))
     if after.response.status == TOO_MANY:
-        return (f"admitted, with Remaining {old} before", "status 429") if old > 0 else None
+        if old > 0:
+            return f"admitted, with Remaining {old} before", "status 429"
+        return ("Remaining 0", f"Remaining {new}, with status 429") if new > 0 else None
     if new < old - 1:
         return f"Remaining {old - 1}", f"Remaining {new}"
     if new - (first_left - counted) > _room_regained(case, answers, start, after):

@@ -239,15 +239,21 @@ def _date(evidence: Evidence) -> Iterator[tuple[str, str, Sequence[Heard]]]:
 
 
 def _milliseconds(evidence: Evidence) -> Iterator[tuple[str, str, Sequence[Heard]]]:
-    """A thousandth of the wait is what Reset says, or fits the window, of which the wait is more than tenfold."""
-    for one in evidence.refusals:
+    """It shrinks by a thousand a second; or it is far longer than the window, and a thousandth of it would fit."""
+    for before, one in zip([None, *evidence.refusals], evidence.refusals, strict=False):
         wait, ahead = one.wait, until_reset(one)
         if wait is None or not 1000 * ROUNDING <= wait < EPOCH_SECONDS:
             continue
         window = evidence.shortest_window[one.place]
         fits = abs(wait / 1000 - ahead) <= SPAN if ahead is not None else 0 < wait / 1000 <= window + SPAN
-        if fits and wait > 10 * max(window, ROUNDING):
+        if (fits and wait > 10 * max(window, ROUNDING)) or (before and _shrinks_by_thousands(before, one)):
             yield f"about {wait / 1000:.0f} s", f"{wait:g}", [one]
+
+
+def _shrinks_by_thousands(before: Heard, after: Heard) -> bool:
+    seconds = after.reply.sent_at - before.reply.sent_at
+    shrunk = (before.wait or 0.0) - (after.wait or 0.0)
+    return before.place == after.place and seconds >= SPAN and abs(shrunk - 1000 * seconds) <= 1100 * ROUNDING
 
 
 def _unlike_body(evidence: Evidence) -> Iterator[tuple[str, str, Sequence[Heard]]]:
@@ -310,12 +316,14 @@ def _whole_window(evidence: Evidence) -> Iterator[tuple[str, str, Sequence[Heard
     """The wait does not shrink while the window passes, and is longer than what is left of it."""
     for place, heard in evidence.by_place.items():
         refusals = [one for one in heard if one.refused and _plausible(one.wait)]
-        if not _constant(refusals, evidence.shortest_window[place]):
+        ahead = [reset_in for one in heard if (reset_in := until_reset(one)) is not None]
+        longest = 2 * max(ahead, default=math.inf) + SPAN
+        if not _constant(refusals, evidence.shortest_window[place]) or (refusals[0].wait or 0.0) > longest:
             continue
         for one in refusals:
-            ahead = until_reset(one)
-            if ahead is not None and (one.wait or 0) > ahead + SPAN:
-                yield f"{ahead:g} s, what is left until Reset", f"{one.wait:g} s", [one]
+            left = until_reset(one)
+            if left is not None and (one.wait or 0.0) > left + SPAN:
+                yield f"{left:g} s, what is left until Reset", f"{one.wait:g} s", [one]
         yield from _sooner(evidence, place)
 
 
@@ -530,7 +538,9 @@ RULES: Mapping[str, Rule] = {
     "wait-in-milliseconds": Rule("The wait is in milliseconds.", _milliseconds),
     "wait-unlike-body": Rule("Retry-After and the body name different waits.", _unlike_body),
     "wait-rounded-down": Rule(
-        "After the named wait one is still refused, for less than a second.", _rounded_down, silenced_by=("wait-zero",)
+        "After the named wait one is still refused, for less than a second.",
+        _rounded_down,
+        silenced_by=("wait-zero", "wait-fractional"),
     ),
     "wait-too-short": Rule(
         "After the named wait one is still refused.", _too_short, silenced_by=("wait-zero", "wait-fractional")
@@ -554,11 +564,13 @@ RULES: Mapping[str, Rule] = {
     ),
     "remaining-negative": Rule("Remaining is below zero.", _negative),
     "remaining-over-limit": Rule("Remaining is more than the limit.", _over_limit),
-    "remaining-not-falling": Rule("Remaining does not fall while requests are admitted.", _not_falling),
+    "remaining-not-falling": Rule(
+        "Remaining does not fall while requests are admitted.", _not_falling, silenced_by=("wait-before-reset",)
+    ),
     "remaining-zero-yet-admitted": Rule(
         "Nothing remains, and requests are admitted all the same.",
         _zero_yet_admitted,
-        silenced_by=("first-refusal-not-at-limit",),
+        silenced_by=("first-refusal-not-at-limit", "wait-before-reset"),
     ),
     "refused-with-remaining": Rule(
         "A request is refused although some remain.",

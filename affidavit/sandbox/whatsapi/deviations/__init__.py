@@ -35,5 +35,5 @@ FAULTS: Mapping[str, Deviation] = table(
 )
 """Each breaks a promise of the documents."""
 
-VARIANTS: Mapping[str, Deviation] = table(writing.VARIANTS + freedoms.VARIANTS + shapes.VARIANTS)
+VARIANTS: Mapping[str, Deviation] = table(writing.VARIANTS + freedoms.VARIANTS + shapes.VARIANTS + limits.VARIANTS)
 """Each is a legal reading of the documents, or a freedom they leave."""

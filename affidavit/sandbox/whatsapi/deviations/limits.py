@@ -22,6 +22,7 @@ from affidavit.sandbox.whatsapi.deviations.acts import (
     fault,
     header,
     header_of,
+    variant,
 )
 from affidavit.sandbox.whatsapi.deviations.limiters import (
     AGAIN,
@@ -398,6 +399,25 @@ TOLD: tuple[Deviation, ...] = (
     ),
     fault("wait-always", "rate-limit", "Every answer says how long to wait.", header(ANYWHERE, AGAIN, "60")),
     fault(
+        "wait-rounded-down",
+        "rate-limit",
+        "A refusal rounds the wait down to whole seconds.",
+        refusal(AGAIN, lambda old: str(max(1, int(old) - 1))),
+    ),
+    fault(
+        "remaining-over-limit",
+        "rate-limit",
+        "At first, more remains than the limit.",
+        header(ANYWHERE, REMAINING, lambda old: str(int(old) + 10) if int(old) > 15 else old),
+    ),
+    fault("refused-with-remaining", "rate-limit", "A refusal tells that three remain.", refusal(REMAINING, "3")),
+    fault(
+        "limit-changes",
+        "rate-limit",
+        "Every fifth answer tells the limit of another plan.",
+        every(5, ANYWHERE, header(ANYWHERE, LIMIT, "100")),
+    ),
+    fault(
         "wait-on-conflicts",
         "rate-limit",
         "A conflict says how long to wait.",
@@ -419,3 +439,18 @@ TOLD: tuple[Deviation, ...] = (
 )
 
 FAULTS = ENFORCED + TOLD
+
+VARIANTS: tuple[Deviation, ...] = (
+    variant(
+        "wait-unlike-body",
+        "rate-limit",
+        "A refusal names another wait in its body, of which the documents say nothing.",
+        _body(lambda whole: {**whole, "retryAfter": 90}),
+    ),
+    variant(
+        "refusal-may-be-stored",
+        "rate-limit",
+        "A cache may store a refusal: only the standards of HTTP forbid that.",
+        refusal("Cache-Control", "public, max-age=60"),
+    ),
+)
