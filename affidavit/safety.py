@@ -7,7 +7,7 @@ was asked for. On the embedded sandbox nobody can be reached, so there everythin
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +91,16 @@ def _recipients(operation: Operation, body: Any) -> list[str]:  # noqa: ANN401 -
     if body is ABSENT:
         return []
     pointers = operation.data.get("x-recipients", [])
-    return [value for pointer in pointers for value in values(body, pointer) if isinstance(value, str)]
+    return [text for pointer in pointers for value in values(body, pointer) for text in _texts(value)]
+
+
+def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
+    """Every text and number in a value: a lenient server may dial what is not written as documented."""
+    if isinstance(value, list | dict):
+        for member in value.values() if isinstance(value, dict) else value:
+            yield from _texts(member)
+    elif isinstance(value, str | int | float):
+        yield f"{value:.0f}" if isinstance(value, float) else str(value)
 
 
 def _harmless(policy: Policy, number: str) -> bool:
