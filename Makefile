@@ -24,7 +24,11 @@ LIMITS_FLAGS = $(strip $(call flag,PROVIDER,--provider) $(call flag,TARGET,--tar
     $(call flag,SEED,--seed) $(call flag,OUT,--out))
 LIMITS_ARGS =
 BENCH_LIMITS_ARGS =
+LOAD_FLAGS = $(strip $(call flag,TARGET,--host) $(call flag,KEYS,--keys) $(call flag,BUDGET,--budget) \
+    $(call flag,SEED,--seed) $(call flag,OUT,--out) $(call flag,RATE,--rate) $(call flag,DURATION,--duration))
 RUN_ARGS =
+SCENARIOS =
+LOAD_ARGS =
 PYTEST_ARGS =
 SCORE_ARGS =
 RUN =
@@ -58,6 +62,7 @@ help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  contract takes PROVIDER= TARGET= KEYS= BUDGET= SEED= OUT= and RUN_ARGS=; test takes PYTEST_ARGS=, conformance CONFORMANCE_ARGS=."
+	@echo "  load takes SCENARIOS= RATE= DURATION= TARGET= KEYS= BUDGET= SEED= OUT= and LOAD_ARGS=."
 	@echo "  make folds every failure into its own exit code 2; $(BIN)/affidavit run gives the exact one."
 
 setup: $(READY) ## Create .venv with the pinned tools (done by the other targets when needed)
@@ -133,8 +138,8 @@ limits: $(READY) ## Find out which rate limiter answers; without TARGET, on the 
 bench-limits: $(READY) ## Hold that search to simulated limiters of every family (BENCH_LIMITS_ARGS=)
 	@$(BIN)/python -m tests.bench_limits $(BENCH_LIMITS_ARGS)
 
-load: ## Run the load scenarios (not yet)
-	@echo "make $@ comes in a later version." >&2; exit 2
+load: $(READY) ## Run load scenarios without the web UI; without a key, on the embedded sandbox
+	@$(BIN)/locust -f load/ --headless $(LOAD_FLAGS) $(LOAD_ARGS) $(SCENARIOS)
 
 lock: $(READY) ## Resolve requirements.txt again after a change in pyproject.toml (LOCK_ARGS=--upgrade: newest)
 	@$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header --no-emit-index-url \

@@ -280,11 +280,14 @@ def score_command(names: tuple[str, ...], only: str) -> None:
 
 @cli.command("sandbox")
 @click.option("--provider", "names", multiple=True, help="Provider to imitate; all of them when left out. Repeatable.")
-@click.option("--port", type=int, default=None, help="Port of the first provider; the next take the ports after it.")
+@click.option(
+    "--port", type=int, default=None, help="Port of the first provider; the next take those after it. 0: any."
+)
 @click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Seed of keys and ids.")
 @click.option("--keys-out", type=click.Path(path_type=Path), help="Write the sandbox's keys as a keys file.")
 @click.option("--virtual-clock", is_flag=True, help="Time stands still unless the control plane moves it.")
 @click.option("--webhook-prefix", metavar="URL", help="Accept webhook addresses that begin so, public or not.")
+@click.option("--stop-with-input", is_flag=True, help="Stop when standard input ends: for programs that start it.")
 @_fault_option
 @click.option("--list", "listing", is_flag=True, help="Say which faults and variants there are, and start nothing.")
 def sandbox_command(  # noqa: PLR0913, PLR0917 - the options of a command line
@@ -294,6 +297,7 @@ def sandbox_command(  # noqa: PLR0913, PLR0917 - the options of a command line
     keys_out: Path | None,
     virtual_clock: bool,  # noqa: FBT001 - as above
     webhook_prefix: str | None,
+    stop_with_input: bool,  # noqa: FBT001 - as above
     deviations: tuple[str, ...],
     listing: bool,  # noqa: FBT001 - as above
 ) -> None:
@@ -304,8 +308,9 @@ def sandbox_command(  # noqa: PLR0913, PLR0917 - the options of a command line
             row = imitation(name)
             show_deviations(name, row.faults, row.variants)
         return
-    ports = {name: port + index for index, name in enumerate(wanted)} if port is not None else {}
-    sys.exit(run_sandbox(wanted, ports, seed, keys_out, virtual_clock, webhook_prefix, deviations))
+    ports = {name: port and port + index for index, name in enumerate(wanted)} if port is not None else {}
+    until = sys.stdin.read if stop_with_input else None
+    sys.exit(run_sandbox(wanted, ports, seed, keys_out, virtual_clock, webhook_prefix, deviations, until))
 
 
 cli.add_command(gate_command)

@@ -11,6 +11,7 @@ import yaml
 
 from affidavit.catalog import Catalog, read_catalog
 from affidavit.errors import CatalogError, UsageError
+from affidavit.load.recipe import Recipe, read_recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 OPENAPI = ROOT / "openapi"
@@ -38,6 +39,11 @@ def load_catalog(provider: str, folder: Path = OPENAPI) -> Catalog:
         profile=_toml(home / "profile.toml"),
         claim_lines=_lines(claims),
     )
+
+
+def load_recipe(catalog: Catalog, folder: Path = OPENAPI) -> Recipe:
+    """What load scenarios ask of a provider. Raises CatalogError."""
+    return read_recipe(_toml(folder / catalog.provider / "load.toml"), catalog)
 
 
 def digests(provider: str, folder: Path = OPENAPI) -> dict[str, str]:

@@ -34,7 +34,7 @@ from affidavit.report.formats import FORMATS
 from affidavit.report_command import TERMINAL
 from affidavit.safety import FREE_RISKS, RISKS
 from affidavit.template import FORMS
-from tests.test_frame import NOT_YET, documented_targets, make
+from tests.test_frame import documented_targets, make
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -46,6 +46,7 @@ GATE_PAGE = (ROOT / "docs/gate.md").read_text("utf-8")
 READINGS_PAGE = (ROOT / "docs/readings.md").read_text("utf-8")
 LOAD_PAGE = (ROOT / "docs/load-results.md").read_text("utf-8")
 LIMITS_PAGE = (ROOT / "docs/limits.md").read_text("utf-8")
+SCENARIOS_PAGE = (ROOT / "docs/load.md").read_text("utf-8")
 PAGES = {
     "README.md": README,
     "affidavit/sandbox/README.md": SANDBOX,
@@ -56,6 +57,7 @@ PAGES = {
     "docs/gate.md": GATE_PAGE,
     "docs/limits.md": LIMITS_PAGE,
     "docs/reports.md": REPORTS_PAGE,
+    "docs/load.md": SCENARIOS_PAGE,
 }
 CATALOGS = {name: load_catalog(name) for name in providers()}
 
@@ -96,6 +98,10 @@ NOT_RUN = {
     "make limits": "asks as much as a burst; test_prober does it",
     "make limits PROVIDER=chatmaid KEYS=keys.toml LIMITS_ARGS='--active --max-requests 300'": "asks the real API",
     ".venv/bin/affidavit limits --url http://127.0.0.1:8601/v1/messages --active": "needs a server; as above",
+    "make load": "takes half a minute; tests/load runs the same, shorter",
+    ".venv/bin/locust -f load/": "serves until Ctrl-C; tests/load runs it without the web UI",
+    ".venv/bin/locust -f load/ --headless --rate 10/s --duration 30s ChatmaidSend WhatsapiList": "as above",
+    ".venv/bin/locust -f load/ --headless --processes 2 --rate 500/s ChatmaidSend": "as above",
     "make setup": "these tests run in what it made",
     ".ci/run": "runs these tests",
     ".venv/bin/pytest contract_tests --provider chatmaid": "asks as much as `make contract`",
@@ -115,7 +121,7 @@ class Shown:
 
 def shown() -> Iterator[Shown]:
     """Every command that a reader may type; the sandbox's own page has its own test."""
-    for page in (README, CHECKS_PAGE, FILES_PAGE, GATE_PAGE, LIMITS_PAGE):
+    for page in (README, CHECKS_PAGE, FILES_PAGE, GATE_PAGE, LIMITS_PAGE, SCENARIOS_PAGE):
         for block, output in re.findall(
             r"^```sh\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", page, re.MULTILINE | re.DOTALL
         ):
@@ -222,8 +228,22 @@ def test_a_command_that_is_not_run_is_understood(command: str) -> None:
         assert (ROOT / tool).is_file()
 
 
+LOCUST_OPTIONS = {
+    "--expect-workers", "--headless", "--host", "--master", "--master-bind-host", "--master-host", "--processes",
+    "--run-time", "--web-host", "--worker",
+}  # fmt: skip
+"""Those of Locust's own that the pages name."""
+
+
+def load_options() -> set[str]:
+    """Every option that the load scenarios add to Locust's own."""
+    tree = ast.parse((ROOT / "load/_options.py").read_text("utf-8"))
+    tables = [one.value for one in tree.body if isinstance(one, ast.AnnAssign) and isinstance(one.value, ast.Dict)]
+    return {f"--{ast.literal_eval(key)}" for one in tables for key in one.keys if key}
+
+
 def options() -> set[str]:
-    """Every long option of the command line and of the pytest plugin."""
+    """Every long option of the command line, of the pytest plugin, and of the load scenarios."""
     known = {
         name
         for command in cli.cli.commands.values()
@@ -231,7 +251,7 @@ def options() -> set[str]:
         for name in (*one.opts, *one.secondary_opts)
     }
     plugin = (ROOT / "affidavit/pytest_plugin.py").read_text("utf-8")
-    return known | set(re.findall(r'addoption\("(--[a-z-]+)"', plugin))
+    return known | set(re.findall(r'addoption\("(--[a-z-]+)"', plugin)) | load_options() | LOCUST_OPTIONS
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -338,10 +358,6 @@ def test_the_formats_of_a_report_are_those_there_are(page: str) -> None:
     assert written == {name: ([row.file], row.about) for name, row in FORMATS.items()}
 
 
-def test_what_is_not_there_yet_is_what_make_says() -> None:
-    assert set(re.findall(r"`make ([a-z]+)`", section(README, "Not yet"))) == NOT_YET
-
-
 def test_every_message_under_troubleshooting_is_one_of_ours() -> None:
     rows = tables(section(README, "Troubleshooting"))[0]
     sought = [text for row in rows for text in named(row[:1])]
@@ -413,6 +429,20 @@ def test_the_result_of_a_load_run_names_every_field_and_threshold() -> None:
     line = line_of(Results("chatmaid", "send only"), {}, 1.0)
     assert set(first_cells(LOAD_PAGE)) == set(line)
     assert set(first_cells(section(LOAD_PAGE, "Thresholds"))) == set(MEASURES)
+
+
+# --- load scenarios ---------------------------------------------------------------------------------------------------
+
+
+def test_the_page_of_load_scenarios_names_every_scenario() -> None:
+    trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "load").glob("[a-z]*.py")]
+    known = {node.name for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)}
+    assert set(first_cells(section(SCENARIOS_PAGE, "Scenarios"))) == known
+
+
+def test_the_page_of_load_scenarios_names_every_option() -> None:
+    told = section(SCENARIOS_PAGE, "Options")
+    assert {*first_cells(told), *first_cells(told, 1)} == load_options()
 
 
 # --- the list of checks -----------------------------------------------------------------------------------------------

@@ -20,7 +20,6 @@ ROOT = Path(__file__).parent.parent
 PYPROJECT = (ROOT / "pyproject.toml").read_text("utf-8")
 REQUIREMENTS = (ROOT / "requirements.txt").read_text("utf-8")
 PINNED = re.compile(r"[a-z0-9-]+==[^ ]+( ; [^\\]+)?( --hash=sha256:[0-9a-f]{64})+")
-NOT_YET = {"load"}
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -66,14 +65,6 @@ def test_make_help_lists_every_target_and_only_targets() -> None:
 def test_every_target_has_a_recipe_that_make_can_plan(target: str) -> None:
     planned = make("--dry-run", target)
     assert (planned.returncode, planned.stderr) == (0, "")
-
-
-@pytest.mark.parametrize("target", sorted(NOT_YET))
-def test_a_target_that_is_not_there_yet_says_so_and_fails(target: str) -> None:
-    called = make(target)
-    assert called.returncode == 2
-    assert f"make {target} comes in a later version." in called.stderr
-    assert re.search(rf"^  {target} .*\(not yet\)$", make("help").stdout, re.MULTILINE)
 
 
 def test_the_variables_of_contract_become_flags() -> None:

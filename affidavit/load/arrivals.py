@@ -15,6 +15,9 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count, islice
+from typing import TypeVar
+
+T = TypeVar("T")
 
 CONSTANT, POISSON = "constant", "poisson"
 ARRIVALS = (CONSTANT, POISSON)
@@ -99,7 +102,7 @@ def schedule(plan: Plan, draw: Callable[[], float]) -> Iterator[float]:
         start += stage.seconds
 
 
-def share(moments: Iterator[float], index: int, of: int) -> Iterator[float]:
+def share(moments: Iterator[T], index: int, of: int) -> Iterator[T]:
     """The arrivals of one of several processes."""
     return islice(moments, index, None, of)
 

@@ -350,8 +350,9 @@ def run_sandbox(  # noqa: PLR0913, PLR0917 - the options of a command line
     virtual: bool,  # noqa: FBT001 - as above
     webhook_prefix: str | None = None,
     deviations: Sequence[str] = (),
+    until: Callable[[], object] | None = None,
 ) -> int:
-    """Serve until Ctrl-C, having said where and how; the exit code."""
+    """Serve until Ctrl-C, or until `until` returns, having said where and how; the exit code."""
     worn = wearers(providers, deviations)
 
     def show(servers: Sequence[SandboxServer]) -> None:
@@ -361,7 +362,9 @@ def run_sandbox(  # noqa: PLR0913, PLR0917 - the options of a command line
         if keys_out is not None:
             click.echo(f"Targets and keys are in {keys_out}.")
 
-    serve_forever(providers, ports, seed, virtual=virtual, webhook_prefix=webhook_prefix, worn=worn, started=show)
+    serve_forever(
+        providers, ports, seed, virtual=virtual, webhook_prefix=webhook_prefix, worn=worn, started=show, until=until
+    )
     click.echo("\nThe sandbox has stopped.")
     return int(ExitCode.KEPT)
 
@@ -375,8 +378,11 @@ def serve_forever(  # noqa: PLR0913 - as run_sandbox
     webhook_prefix: str | None = None,
     worn: Mapping[str, Sequence[str]] = MappingProxyType({}),
     started: Callable[[Sequence[SandboxServer]], None] = lambda _: None,
+    until: Callable[[], object] | None = None,
 ) -> None:
-    """Serve each provider on its port until Ctrl-C or SIGTERM; `started` is called once all of them listen.
+    """Serve each provider on its port until Ctrl-C or SIGTERM, or until `until` returns.
+
+    `started` is called once all of them listen.
 
     A provider without a row in `ports` gets its own of PROVIDERS. Each has a clock of its own, when it is virtual.
     """
@@ -392,7 +398,7 @@ def serve_forever(  # noqa: PLR0913 - as run_sandbox
             )
             servers.append(stack.enter_context(server))
         started(servers)
-        threading.Event().wait()
+        (until or threading.Event().wait)()
 
 
 @contextlib.contextmanager

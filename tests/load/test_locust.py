@@ -1,0 +1,109 @@
+"""The scenarios as users run them. Each test starts Locust, so there are few, and each looks at much."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from affidavit.load.histogram import Histogram
+from affidavit.sandbox.server import SandboxServer
+from tests.load.locust_run import run_locust
+
+LIFTED = ("--sandbox-limit", "1000000")
+SHORT = ("--duration", "2s", "--drain", "3s")
+
+
+@pytest.fixture
+def whatsapi() -> Iterator[SandboxServer]:
+    with SandboxServer("whatsapi") as server:
+        yield server
+
+
+def test_as_typed_it_asks_sandboxes_of_its_own_and_leaves_none_behind(tmp_path: Path) -> None:
+    ran = run_locust(tmp_path, *SHORT, "--rate", "10")
+    found = dict(re.findall(r"^(\w+): asks the embedded sandbox at (\S+)$", ran.said, re.MULTILINE))
+    assert set(found) == {"chatmaid", "whatsapi"}
+    assert set(ran.lines) == {"ChatmaidMix", "WhatsapiMix"}
+    for came in ran.lines.values():
+        assert came["offered"] == came["sent"] == came["outcomes"]["ok"] == 20
+        assert set(came["operations"]) == {"sendMessage", "listMessages", "getMessage"}
+        assert came["plan"]["duration"] == 2
+    assert ran.record[0]["what"] == "load"
+    assert ran.end["complete"] is True
+    for address in found.values():
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(address)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["Nobody"], "there is no scenario 'Nobody'; there are ChatmaidBurst, "),
+        (["--rate", "0"], "--rate is '0', expected a rate above 0"),
+        (["--threshold", "p95=soon"], "threshold 'p95=soon' needs seconds"),
+        (["--host", "http://127.0.0.1:1", "ChatmaidSend"], "no key for chatmaid: set CHATMAID_API_KEY"),
+        (["--fault", "no-such-fault"], "there is no fault or variant 'no-such-fault'"),
+        (["--no-such-option"], "unrecognized arguments: --no-such-option"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_wrong_use_is_one_line_and_asks_nobody(tmp_path: Path, arguments: list[str], said: str) -> None:
+    ran = run_locust(tmp_path, *arguments)
+    [line] = [one for one in ran.said.splitlines() if one.startswith("affidavit: ")]
+    assert said in line
+    assert (ran.code, ran.record) == (2, [])
+    assert "Traceback" not in ran.said
+
+
+def test_two_workers_come_to_what_one_process_comes_to(tmp_path: Path) -> None:
+    asked = (*SHORT, "--rate", "60", "--arrivals", "poisson", "--seed", "5", *LIFTED, "ChatmaidMix")
+    runs = [run_locust(tmp_path / name, *asked, *more) for name, more in (("one", []), ("two", ["--processes", "2"]))]
+    assert [ran.code for ran in runs] == [0, 0], runs[1].said
+    one, two = (ran.lines["ChatmaidMix"] for ran in runs)
+    assert one["offered"] == two["offered"] > 90
+    assert one["outcomes"] == two["outcomes"]
+    assert [row[1] for row in one["series"]] == [row[1] for row in two["series"]]
+    timed = [Histogram.decode(line["histograms"]["all"]["from_intended"]).total for line in (one, two)]
+    assert timed == [one["offered"]] * 2
+    assert runs[1].end["complete"] is True
+
+
+def asked_of(server: SandboxServer) -> list[dict[str, Any]]:
+    """The latest requests that it got."""
+    rows: list[dict[str, Any]] = httpx.get(f"{server.control_url}requests?limit=200").json()["requests"]
+    return rows
+
+
+def test_waits_are_kept_by_the_patient_alone_and_a_429_is_no_failure(tmp_path: Path) -> None:
+    ran = run_locust(
+        tmp_path, "--duration", "3s", "--drain", "1s", "--rate", "40", "--sandbox-limit", "60", "--json-file",
+        str(tmp_path / "stock"), "ChatmaidPatient", "ChatmaidImpatient",
+    )  # fmt: skip
+    patient, rude = ran.lines["ChatmaidPatient"], ran.lines["ChatmaidImpatient"]
+    assert patient["offered"] == rude["offered"] == 120
+    # Of the 60 of its key, one went into the preparation.
+    assert (patient["outcomes"]["ok"], rude["outcomes"]["ok"]) == (59, 60)
+    assert 1 <= patient["outcomes"]["limited"] < 10
+    assert patient["early_retries"] == 0
+    assert patient["unsent"] == 120 - 59
+    assert rude["outcomes"]["limited"] == 120 - 60
+    assert rude["early_retries"] > 50
+    assert '"num_failures": 0' in (tmp_path / "stock.json").read_text("utf-8")
+    assert ran.code in {0, 3}
+    assert patient["recovery"]["waits"]["p50"] > 50
+
+
+def test_off_the_sandbox_every_send_of_whatsapi_is_simulated(tmp_path: Path, whatsapi: SandboxServer) -> None:
+    ran = run_locust(
+        tmp_path, "--host", whatsapi.url, "--duration", "2s", "--rate", "5", "--drain", "1s", "WhatsapiSend",
+        "WhatsapiBulk", "WhatsapiScheduled", variables={"WHATSAPI_KEY": whatsapi.keys["main"]},
+    )  # fmt: skip
+    assert ran.code in {0, 3}
+    asked = asked_of(whatsapi)
+    assert len(asked) == 30
+    assert all('"dry_run": true' in str(one) for one in asked)
