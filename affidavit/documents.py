@@ -15,6 +15,7 @@ from affidavit.load.recipe import Recipe, read_recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 OPENAPI = ROOT / "openapi"
+LOAD_FILE = "load.toml"
 
 
 def providers(folder: Path = OPENAPI) -> list[str]:
@@ -43,12 +44,13 @@ def load_catalog(provider: str, folder: Path = OPENAPI) -> Catalog:
 
 def load_recipe(catalog: Catalog, folder: Path = OPENAPI) -> Recipe:
     """What load scenarios ask of a provider. Raises CatalogError."""
-    return read_recipe(_toml(folder / catalog.provider / "load.toml"), catalog)
+    return read_recipe(_toml(folder / catalog.provider / LOAD_FILE), catalog)
 
 
 def digests(provider: str, folder: Path = OPENAPI) -> dict[str, str]:
-    """SHA-256 of each of the provider's files, to tell what a record was judged by."""
-    files = sorted(path for path in (folder / provider).iterdir() if path.suffix in {".yaml", ".toml"})
+    """SHA-256 of each of the provider's files, to tell what a record was judged by; `load.toml` judges nothing."""
+    found = (path for path in (folder / provider).iterdir() if path.suffix in {".yaml", ".toml"})
+    files = sorted(path for path in found if path.name != LOAD_FILE)
     return {path.name: sha256(path.read_bytes()).hexdigest() for path in files}
 
 
