@@ -205,6 +205,12 @@ FAULTS: tuple[Deviation, ...] = (
         "Metadata may be a text.",
         _put_right(SEND, "/metadata", lambda it: isinstance(it, str), {}),
     ),
+    fault(
+        "metadata-may-be-list",
+        "validation",
+        "Metadata may be a list.",
+        _put_right(SEND, "/metadata", lambda it: isinstance(it, list), {}),
+    ),
     fault("simulation-refused", "dry-run", "A simulated send is refused.", refuse(SEND, 400, "No.", _simulated)),
     fault("nameless-taken", "validation", "A registration needs no name.", _given(REGISTER, "name", "Nobody")),
     fault("name-may-be-number", "validation", "A name may be a number.", sent(REGISTER, "/name", str)),
