@@ -26,6 +26,7 @@ LIMITS_ARGS =
 BENCH_LIMITS_ARGS =
 LOAD_FLAGS = $(strip $(call flag,TARGET,--host) $(call flag,KEYS,--keys) $(call flag,BUDGET,--budget) \
     $(call flag,SEED,--seed) $(call flag,OUT,--out) $(call flag,RATE,--rate) $(call flag,DURATION,--duration))
+BENCH_FOREIGN_ARGS =
 RUN_ARGS =
 SCENARIOS =
 LOAD_ARGS =
@@ -135,8 +136,10 @@ sandbox: $(READY) ## Serve the embedded sandbox on the loopback address
 limits: $(READY) ## Find out which rate limiter answers; without TARGET, on the embedded sandbox (LIMITS_ARGS=)
 	@$(BIN)/affidavit limits $(LIMITS_FLAGS) $(LIMITS_ARGS)
 
-bench-limits: $(READY) ## Hold that search to simulated limiters of every family (BENCH_LIMITS_ARGS=)
-	@$(BIN)/python -m tests.bench_limits $(BENCH_LIMITS_ARGS)
+bench-limits: $(READY) ## Hold that search to simulated limiters (BENCH_LIMITS_ARGS=), and to those of others
+	@$(NODE_TOOLS); test -z "$$lacking" || echo "Without limiters of npm: this machine lacks $$lacking."
+	@status=0; $(BIN)/python -m tests.bench_limits $(BENCH_LIMITS_ARGS) || status=$$?; \
+	$(BIN)/python -m tests.bench_foreign_limits $(BENCH_FOREIGN_ARGS) || status=$$?; exit $$status
 
 load: $(READY) ## Run load scenarios without the web UI; without a key, on the embedded sandbox
 	@$(BIN)/locust -f load/ --headless $(LOAD_FLAGS) $(LOAD_ARGS) $(SCENARIOS)

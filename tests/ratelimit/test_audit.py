@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,7 @@ from tests.limiters.families import (
 )
 from tests.limiters.simulated import Simulated
 
+ROOT = Path(__file__).parents[2]
 START = 1_700_000_003.3
 Change = Callable[[Reply], Reply]
 
@@ -254,6 +256,13 @@ def test_every_rule_has_its_mistake() -> None:
 def test_what_forbids_storing_is_no_mistake(control: str) -> None:
     server = Simulated((FirstRequestWindow(20, 60),), 60, Dialect("x-epoch", "seconds"))
     assert found(converse(ask(server, added("Cache-Control", control)), START)) == []
+
+
+def test_every_rule_is_documented_as_it_is() -> None:
+    _, _, page = (ROOT / "docs" / "limits.md").read_text("utf-8").partition("<!-- rules of the audit -->")
+    table = page.strip().partition("\n\n")[0].splitlines()[2:]
+    permits = {True: " yes |", False: " |"}
+    assert table == [f"| `{name}` | {rule.says} |{permits[rule.permitted]}" for name, rule in RULES.items()]
 
 
 def test_rules_that_silence_others_exist() -> None:
