@@ -54,6 +54,11 @@ class Row:
         """Whether it judges webhooks."""
         return CHECKS[self.check].hears
 
+    @property
+    def seen_in(self) -> str:
+        """Which kind of answer can show anything of it; '' for any of the right operation and status."""
+        return CHECKS[self.check].seen_in
+
 
 @dataclass(frozen=True)
 class Claim:

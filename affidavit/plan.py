@@ -18,10 +18,11 @@ from math import ceil
 from typing import Any
 
 from affidavit.catalog import Catalog, Claim, Row
+from affidavit.checks.table import REFUSAL
 from affidavit.evidence import TOO_MANY, fits
 from affidavit.exchange import ABSENT
-from affidavit.probes.parts import Part, parts, references
-from affidavit.probes.script import CONTROL, Call, Probe, Wait, whole_body
+from affidavit.probes.parts import Part, parts, references, savers
+from affidavit.probes.script import CONTROL, Call, Probe, Wait, variables_of, whole_body
 from affidavit.safety import Policy, unwanted
 from affidavit.worth import Wanted, Worth
 
@@ -132,11 +133,7 @@ class Planner:
         """Look at every step once: what stands in its way, and what its answer is evidence for."""
         self.catalog, self.means = catalog, means
         self.probes = catalog.script.probes
-        self.obstacles = {
-            f"{probe.id}/{call.id}": self._obstacle(probe, call)
-            for probe in self.probes.values()
-            for call in probe.calls
-        }
+        self.obstacles = self._obstacles()
         self.worth = Worth(self._wanted(), [name for name, why in self.obstacles.items() if not why])
 
     def plan(
@@ -276,6 +273,11 @@ class Planner:
         if row.hears:
             hearing = [probe for probe in self.probes.values() if RECEIVER in probe.needs]
             return [{name for probe in hearing for name in references(probe)}]
+        if row.seen_in:
+            telling = _refused if row.seen_in == REFUSAL else _follows
+            return [
+                {f"{probe.id}/{call.id}" for probe in self.probes.values() for call in filter(telling, probe.calls)}
+            ]
         operations, status = row.params.get("operation", "*"), row.params.get("status", "any")
         named = (operations,) if isinstance(operations, str) else tuple(operations)
         return [self._answering(named, status if isinstance(status, int | str) else tuple(status))]
@@ -310,6 +312,27 @@ class Planner:
         if most:
             return f"needs up to {most} requests, more than the budget has left"
         return next((self.obstacles[f"{probe.id}/{call.id}"] for call in probe.calls), "asks nothing")
+
+    def _obstacles(self) -> Mapping[str, str]:
+        """Step -> why it cannot be asked, or ''. What cannot be asked saves nothing for others to be filled from."""
+        own = {
+            f"{probe.id}/{call.id}": self._obstacle(probe, call)
+            for probe in self.probes.values()
+            for call in probe.calls
+        }
+        script, found = self.catalog.script, dict[str, str]()
+
+        def why(probe: Probe, call: Call) -> str:
+            name = f"{probe.id}/{call.id}"
+            if name not in found:
+                found[name] = own[name]  # until it is known: a step may save again what it is filled from
+                saving = savers(probe, script)
+                before = {saving[one] for one in sorted(variables_of(call, script.bodies)) if one in saving}
+                found[name] = own[name] or next(filter(None, (why(*steps[one]) for one in sorted(before))), "")
+            return found[name]
+
+        steps = {f"{probe.id}/{call.id}": (probe, call) for probe in self.probes.values() for call in probe.calls}
+        return {name: why(*step) for name, step in steps.items()}
 
     def _obstacle(self, probe: Probe, call: Call) -> str:
         lacking = lacking_powers(probe, self.means.powers)
@@ -411,6 +434,16 @@ def _if_last(units: Sequence[_Unit], order: Iterable[int]) -> list[int]:
 def _floods(call: Call) -> bool:
     """Whether the step goes on until the limit is met."""
     return bool(call.repeat and call.repeat.until and call.repeat.until.status == TOO_MANY)
+
+
+def _refused(call: Call) -> bool:
+    """Whether the step may be answered that there were too many."""
+    return TOO_MANY in call.expect
+
+
+def _follows(call: Call) -> bool:
+    """Whether the step polls until something has become of what it asks for."""
+    return bool(call.repeat and call.repeat.until and call.repeat.until.at)
 
 
 def _pauses(probe: Probe) -> float:

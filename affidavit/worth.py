@@ -11,9 +11,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 
-AGAIN = 0.005
+AGAIN = 0.02
 """What evidence for a row that is decided already counts, against the first."""
-CHANCE = 0.1
+CHANCE = 0.3
 """How likely it is that one answer which no row names does not hold what a row about any answer looks for."""
 PLENTY = 3
 """So many of those answers are enough."""

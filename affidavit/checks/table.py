@@ -15,6 +15,7 @@ from affidavit.checks.case import Case, place
 from affidavit.evidence import strange
 from affidavit.finding import Judgement
 
+REFUSAL, MOVE = "refusal", "move"
 PLACES = frozenset({"left", "right", "before", "after", "message", "place", "as"})
 STEPS = frozenset({"step", "covering", "other", "first", "again", "simulated"})
 PATTERNS = frozenset({"matches", "pattern"})
@@ -33,6 +34,8 @@ class Check:
     """At least one of these must be given."""
     words: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Parameter -> what it may be, where not everything makes sense."""
+    seen_in: str = ""
+    """What an answer must be to show anything of it: `refusal` for a 429, `move` for one that follows a message."""
 
     @property
     def hears(self) -> bool:
@@ -92,15 +95,16 @@ class Check:
         return tuple(found)
 
 
-def _row(
+def _row(  # noqa: PLR0913, PLR0917 - the columns of the table
     function: Callable[[Case], Judgement],
     required: str = "",
     optional: str = "",
     any_of: str = "",
     words: Mapping[str, Collection[str]] | None = None,
+    seen_in: str = "",
 ) -> Check:
     must, may, some = (frozenset(names.split()) for names in (required, optional, any_of))
-    return Check(function, must, may, some, words or {})
+    return Check(function, must, may, some, words or {}, seen_in)
 
 
 CHECKS: Mapping[str, Check] = {
@@ -147,8 +151,8 @@ CHECKS: Mapping[str, Check] = {
     "item-count": _row(lists.item_count, "step", "first", "count at_most"),
     # how a message moves
     "ordered-times": _row(lifecycle.ordered_times, "operation status at", "in tolerance"),
-    "times-agree": _row(lifecycle.times_agree, "field"),
-    "transitions": _row(lifecycle.transitions, "", "only_from"),
+    "times-agree": _row(lifecycle.times_agree, "field", seen_in=MOVE),
+    "transitions": _row(lifecycle.transitions, "", "only_from", seen_in=MOVE),
     "avoids": _row(lifecycle.avoids, "step status"),
     "reaches": _row(lifecycle.reaches, "step status"),
     "timeline": _row(
@@ -159,7 +163,7 @@ CHECKS: Mapping[str, Check] = {
     "reset-ahead": _row(limits.reset_ahead),
     "limit-is": _row(limits.limit_is, "role requests"),
     "limited": _row(limits.limited, "step", "requests set_by_control"),
-    "retry-after": _row(limits.retry_after, "rule", "step", words={"rule": limits.WAIT_RULES}),
+    "retry-after": _row(limits.retry_after, "rule", "step", words={"rule": limits.WAIT_RULES}, seen_in=REFUSAL),
     "own-budget": _row(limits.own_budget, "step other"),
     "limit-met": _row(limits.limit_met, "step requests", "at equals"),
     "limit-by-plan": _row(limits.limit_by_plan, "operation at limits"),

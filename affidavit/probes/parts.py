@@ -56,24 +56,24 @@ def _requests(probe: Probe) -> Iterator[tuple[Step, ...]]:
 
 def _before(probe: Probe, calls: Iterable[Call], script: Script) -> frozenset[str]:
     own = {f"{probe.id}/{call.id}" for call in calls}
-    savers = _savers(probe, script)
+    saving = savers(probe, script)
     named = {f"{probe.id}/{step}" for call in calls for step in call.after}
-    used = {savers[name] for call in calls for name in variables_of(call, script.bodies) if name in savers}
-    return frozenset(named | used | set(_state(probe, savers, script))) - own
+    used = {saving[name] for call in calls for name in variables_of(call, script.bodies) if name in saving}
+    return frozenset(named | used | set(_state(probe, saving, script))) - own
 
 
-def _state(probe: Probe, savers: Mapping[str, str], script: Script) -> Iterator[str]:
+def _state(probe: Probe, saving: Mapping[str, str], script: Script) -> Iterator[str]:
     """Steps of the probes before this one that matter for what they do, not for what they answer."""
-    used = {savers[name] for call in probe.calls for name in variables_of(call, script.bodies) if name in savers}
+    used = {saving[name] for call in probe.calls for name in variables_of(call, script.bodies) if name in saving}
     answering = {reference.partition("/")[0] for reference in used}
     yield from _all_of((name for name in probe.after if name not in answering), script)
 
 
-def _savers(probe: Probe, script: Script) -> Mapping[str, str]:
+def savers(probe: Probe, script: Script) -> Mapping[str, str]:
     """Variable -> the step whose answer it is taken from; the nearest one, when there are several."""
     found: dict[str, str] = {}
     for name in probe.after:
-        found |= _savers(script.probes[name], script)
+        found |= savers(script.probes[name], script)
     return found | {name: f"{probe.id}/{call.id}" for call in probe.calls for name in call.save}
 
 

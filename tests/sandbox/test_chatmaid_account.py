@@ -216,6 +216,13 @@ def test_one_key_may_get_a_limit_of_its_own_until_all_get_another() -> None:
     assert caller.get("/v1/account", role="second").status == 200
 
 
+def test_an_outbox_can_be_filled_without_sending() -> None:
+    caller = Caller()
+    there = caller.control("describe")["messages"]["test"]
+    assert caller.control("fill-outbox", role="main", messages=30) == {"messages": there + 30}
+    assert caller.get("/v1/messages", ("limit", "100")).data["pagination"]["total"] == there + 30
+
+
 def test_a_new_rate_limit_holds_for_every_key_at_once() -> None:
     caller = Caller()
     assert caller.get("/v1/account").status == 200
@@ -227,7 +234,11 @@ def test_a_new_rate_limit_holds_for_every_key_at_once() -> None:
 @pytest.mark.parametrize(
     ("action", "arguments", "message"),
     [
-        ("fly", {}, "no action 'fly': use one of simulate-inbound, set-phone, expire-key, set-rate-limit, describe"),
+        (
+            "fly",
+            {},
+            "no action 'fly': use one of simulate-inbound, set-phone, expire-key, set-rate-limit, fill-outbox",
+        ),
         ("describe", {"a": 1}, "no argument of describe 'a'"),
         ("set-phone", {"phone": PRIMARY, "status": "x"}, "'status': use one of phone, connectionStatus"),
         ("set-phone", {"phone": PRIMARY}, "set-phone needs the argument 'connectionStatus': phone, connectionStatus"),
@@ -239,6 +250,7 @@ def test_a_new_rate_limit_holds_for_every_key_at_once() -> None:
         ),
         ("set-phone", {"phone": 1, "connectionStatus": "x"}, "'phone' is 1: use a string"),
         ("expire-key", {"role": "x"}, "no role 'x': use one of main, second, live, expired, "),
+        ("fill-outbox", {"role": "main", "messages": 0}, "'messages' is 0: use a whole number from 1 to 10000"),
         ("set-rate-limit", {"requests_per_minute": 0}, "'requests_per_minute' is 0: use a whole number from 1 on"),
         ("set-rate-limit", {"requests_per_minute": True}, "is True: use a whole number"),
         ("set-rate-limit", {"requests_per_minute": 1.5}, "is 1.5: use a whole number"),
@@ -251,4 +263,4 @@ def test_a_control_that_is_not_known_names_those_that_are(action: str, arguments
 
 
 def test_every_control_is_listed() -> None:
-    assert set(CONTROLS) == {"simulate-inbound", "set-phone", "expire-key", "set-rate-limit", "describe"}
+    assert set(CONTROLS) == {"simulate-inbound", "set-phone", "expire-key", "set-rate-limit", "fill-outbox", "describe"}

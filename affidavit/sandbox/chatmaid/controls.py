@@ -4,6 +4,7 @@
 `set-phone`         a phone, named by id or E.164 number, gets another connection
 `expire-key`        the key of a role is of no use from now on
 `set-rate-limit`    every key, or the one of a role, may make so many requests a minute, from now on
+`fill-outbox`       as many messages as are named are there, as if the key of a role had sent them
 `describe`          what the machine holds
 """
 
@@ -14,6 +15,7 @@ from typing import NamedTuple, TypeVar
 
 from affidavit.sandbox.chatmaid.accounts import ENVIRONMENTS, Account, ApiKey
 from affidavit.sandbox.chatmaid.inbox import Letter
+from affidavit.sandbox.chatmaid.outbox import Order
 from affidavit.sandbox.chatmaid.phones import CONNECTION_STATUSES, Phone
 from affidavit.sandbox.chatmaid.recipients import RECIPIENTS
 from affidavit.sandbox.chatmaid.seeding import Population
@@ -23,6 +25,7 @@ from affidavit.sandbox.window import FixedWindow
 
 Arguments = Mapping[str, Json]
 T = TypeVar("T")
+MOST_MESSAGES = 10_000
 
 
 class Controls:
@@ -84,6 +87,19 @@ class Controls:
             self._limiter.own.clear()
         return {"requests_per_minute": limit}
 
+    def fill_outbox(self, arguments: Arguments, now: float) -> Json:
+        """A key has sent so many messages."""
+        key, wanted = self._key(_text(arguments, "role")), arguments["messages"]
+        if not isinstance(wanted, int) or isinstance(wanted, bool) or not 1 <= wanted <= MOST_MESSAGES:
+            raise UnknownControlError(f"'messages' is {wanted!r}: use a whole number from 1 to {MOST_MESSAGES}")
+        sender = next((phone for phone in key.account.phones if phone.connection_status == "connected"), None)
+        if sender is None:
+            raise UnknownControlError("no phone of the account is connected: connect one with set-phone first")
+        order = Order(sender.number, RECIPIENTS["normal"], "One of many", (), None)
+        for _ in range(wanted):
+            key.space.outbox.accept(order, sender, now)
+        return {"messages": len(key.space.outbox)}
+
     def describe(self, _arguments: Arguments, _now: float) -> Json:
         """What the machine holds."""
         accounts = self._population.accounts
@@ -126,6 +142,7 @@ CONTROLS = {
     "set-phone": Control(Controls.set_phone, ("phone", "connectionStatus")),
     "expire-key": Control(Controls.expire_key, ("role",)),
     "set-rate-limit": Control(Controls.set_rate_limit, ("requests_per_minute",), ("role",)),
+    "fill-outbox": Control(Controls.fill_outbox, ("role", "messages")),
     "describe": Control(Controls.describe),
 }
 """Name -> action."""
