@@ -7,6 +7,7 @@ for its array of objects (`items = "infer"`).
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Mapping
 from math import ceil
 from typing import Any
@@ -117,7 +118,7 @@ def items(case: Case) -> Judgement:
     if wanted is ABSENT:
         return undecided(case.why(place(where["equals"]).step))
     judged: list[Answered] = []
-    count = 0
+    count, cut = 0, False
     for step in case.steps():
         listing = case.profile.listings[case.call(step).operation]
         for one in case.good(step):
@@ -128,7 +129,10 @@ def items(case: Case) -> Judgement:
                 continue
             judged.append(one)
             count += sum(equal(got, wanted) for got in shown_there)
+            cut |= (number(_total(listing, one)) or 0) > len(shown_there)
     expected, fine = _count_rule(case, count)
+    if cut and not fine and _count_rule(case, sys.maxsize)[1]:
+        return undecided(f"a page of {case.steps()[0]} shows only part of its list")
     what = f"{expected} with {where['at']} {shown(wanted)}"
     findings = [case.finding(what, f"{count}", judged)] if judged and not fine else []
     return judgement(judged, findings, case.why(*case.steps()))
