@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from affidavit.checks.table import CHECKS
 from affidavit.errors import CatalogError
 from affidavit.openapi_document import OpenApiDocument
+from affidavit.probes.parts import Part, filled_from, parts
 from affidavit.probes.script import Script, read_script
 from affidavit.profile import Profile, read_profile
 
@@ -97,6 +99,21 @@ class Catalog:
     claims_file: str
     claim_lines: Mapping[str, int]
     """Line of each claim in its file, for reports that point there."""
+
+    @cached_property
+    def filled_from(self) -> Mapping[str, frozenset[str]]:
+        """Step -> the steps that save what its request is filled from."""
+        return filled_from(self.script)
+
+    @cached_property
+    def parts(self) -> Sequence[Part]:
+        """What of the probes can be asked without the rest."""
+        return tuple(parts(self.script, self.filled_from))
+
+    @cached_property
+    def whole_parts(self) -> Sequence[Part]:
+        """The probes, each as one part."""
+        return tuple(parts(self.script, self.filled_from, whole=True))
 
 
 def read_catalog(  # noqa: PLR0913 - one argument per file

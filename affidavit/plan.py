@@ -21,8 +21,8 @@ from affidavit.catalog import Catalog, Claim, Row
 from affidavit.checks.table import REFUSAL
 from affidavit.evidence import TOO_MANY, fits
 from affidavit.exchange import ABSENT
-from affidavit.probes.parts import Part, parts, references, savers
-from affidavit.probes.script import CONTROL, Call, Probe, Wait, variables_of, whole_body
+from affidavit.probes.parts import Part, references
+from affidavit.probes.script import CONTROL, Call, Probe, Wait, whole_body
 from affidavit.safety import Policy, unwanted
 from affidavit.worth import Wanted, Worth
 
@@ -130,10 +130,15 @@ class Planner:
     """Plans for one provider with the same means; the plan may be made again as a run goes on."""
 
     def __init__(self, catalog: Catalog, means: Means) -> None:
-        """Look at every step once: what stands in its way, and what its answer is evidence for."""
+        """Look at every step once: what stands in its way, and what its answer is evidence for.
+
+        `flooded` are the roles whose limit is met on purpose, so that it matters for the plan.
+        """
         self.catalog, self.means = catalog, means
         self.probes = catalog.script.probes
         self.obstacles = self._obstacles()
+        floods = [call for probe in self.probes.values() for call in filter(_floods, probe.calls)]
+        self.flooded = frozenset(call.role for call in floods)
         self.worth = Worth(self._wanted(), [name for name, why in self.obstacles.items() if not why])
 
     def plan(
@@ -218,7 +223,8 @@ class Planner:
     @cache  # noqa: B019 - a planner lives as long as its units are wanted
     def _units(self, *, whole: bool) -> Sequence[_Unit]:
         """Every part that can be asked at all, whole probes or not."""
-        found = [part for part in parts(self.catalog.script, whole=whole) if self._calls(part.probe)]
+        every = self.catalog.whole_parts if whole else self.catalog.parts
+        found = [part for part in every if self._calls(part.probe)]
         place_of = {step: place for place, part in enumerate(found) for step in part.steps}
         lines: dict[int, tuple[int, ...]] = {}
 
@@ -320,19 +326,16 @@ class Planner:
             for probe in self.probes.values()
             for call in probe.calls
         }
-        script, found = self.catalog.script, dict[str, str]()
+        found: dict[str, str] = {}
 
-        def why(probe: Probe, call: Call) -> str:
-            name = f"{probe.id}/{call.id}"
+        def why(name: str) -> str:
             if name not in found:
-                found[name] = own[name]  # until it is known: a step may save again what it is filled from
-                saving = savers(probe, script)
-                before = {saving[one] for one in sorted(variables_of(call, script.bodies)) if one in saving}
-                found[name] = own[name] or next(filter(None, (why(*steps[one]) for one in sorted(before))), "")
+                found[name] = own[name]  # until more is known: a step may be filled from what it saved itself
+                sources = sorted(self.catalog.filled_from[name])
+                found[name] = own[name] or next(filter(None, map(why, sources)), "")
             return found[name]
 
-        steps = {f"{probe.id}/{call.id}": (probe, call) for probe in self.probes.values() for call in probe.calls}
-        return {name: why(*step) for name, step in steps.items()}
+        return {name: why(name) for name in own}
 
     def _obstacle(self, probe: Probe, call: Call) -> str:
         lacking = lacking_powers(probe, self.means.powers)

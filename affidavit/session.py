@@ -273,11 +273,15 @@ class Session:
         """`probe/step` -> why it was not asked."""
         return self.recorder.skipped
 
+    @property
+    def _limits(self) -> Mapping[str, int]:
+        """Role -> the limit its answers last announced, of those that the plan depends on."""
+        return {role: limit for role, limit in self.client.limits.items() if role in self.planner.flooded}
+
     def plan(self, *, whole: bool = False) -> Plan:
         """What is left to ask, with what the budget has left; `whole` keeps each probe together."""
-        known = self.client.limits
-        if known != self.means.limits:
-            self.means = replace(self.means, limits=dict(known))
+        if self._limits != self.means.limits:
+            self.means = replace(self.means, limits=self._limits)
             self.planner = Planner(self.catalog, self.means)
         budget = self.settings.budget
         left = None if budget is None else budget - self.client.sent
@@ -308,7 +312,7 @@ class Session:
             for probe in now:
                 tell(probe.id)
                 self.probe(probe)
-                if self.client.limits != self.means.limits:
+                if self._limits != self.means.limits:
                     break
         for operation, role in properties:
             tell(f"properties of {operation.id}")

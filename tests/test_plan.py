@@ -12,7 +12,7 @@ from affidavit.clock import VirtualClock
 from affidavit.documents import load_catalog, providers
 from affidavit.finding import VerdictKind
 from affidavit.plan import Means, Planner
-from affidavit.probes.parts import parts, references
+from affidavit.probes.parts import references
 from affidavit.profile import MAIN
 from affidavit.safety import FREE_RISKS, Policy, risk_of
 from affidavit.sandbox.server import SandboxServer
@@ -33,7 +33,8 @@ def test_a_plan_keeps_to_its_budget_and_to_the_order_of_steps(provider: str, bud
     assert planned.requests <= budget
     steps = [name for turn in planned.turns for name in references(turn.probe)]
     assert len(set(steps)) == len(steps)
-    before = {step: part.after for part in parts(CATALOGS[provider].script, whole=whole) for step in part.steps}
+    every = CATALOGS[provider].whole_parts if whole else CATALOGS[provider].parts
+    before = {step: part.after for part in every for step in part.steps}
     for place, name in enumerate(steps):
         assert {one for one in before[name] if not planner.obstacles[one]} <= set(steps[:place])
     assert [turn.probe.last for turn in planned.turns] == sorted(turn.probe.last for turn in planned.turns)

@@ -12,7 +12,7 @@ import pytest
 from affidavit.documents import load_catalog
 from affidavit.errors import IncompleteError, SandboxError, TargetError
 from affidavit.exchange import Exchange
-from affidavit.probes.parts import parts, references
+from affidavit.probes.parts import references
 from affidavit.recorder import read_record
 from affidavit.sandbox.deviation import Around, Deviation
 from affidavit.sandbox.model import Request, Response
@@ -56,7 +56,7 @@ def opened(tmp_path: Path) -> Iterator[Session]:
 def test_steps_come_after_those_they_build_on_then_what_is_invented_then_the_bursts(ran: Result) -> None:
     asked = made(ran)
     assert len(set(asked)) == len(asked)
-    before = {step: part.after for part in parts(CATALOG.script) for step in part.steps}
+    before = {step: part.after for part in CATALOG.parts for step in part.steps}
     for place, name in enumerate(asked):
         assert {one for one in before.get(name, ()) if one in asked} <= set(asked[:place])
     bursts = [name for name in asked if name in before and CATALOG.script.probes[name.partition("/")[0]].last]

@@ -34,17 +34,30 @@ def references(probe: Probe) -> tuple[str, ...]:
     return tuple(f"{probe.id}/{call.id}" for call in probe.calls)
 
 
-def parts(script: Script, *, whole: bool = False) -> Iterator[Part]:
-    """Every probe in its parts, in the order written; `whole` for every probe as one."""
+def filled_from(script: Script) -> Mapping[str, frozenset[str]]:
+    """Step -> the steps that save what its request is filled from; the nearest ones, when there are several."""
+    found: dict[str, frozenset[str]] = {}
+    for probe in script.probes.values():
+        saving = _savers(probe, script)
+        for call in probe.calls:
+            used = variables_of(call, script.bodies)
+            found[f"{probe.id}/{call.id}"] = frozenset(saving[name] for name in used if name in saving)
+    return found
+
+
+def parts(script: Script, sources: Mapping[str, frozenset[str]], *, whole: bool = False) -> Iterator[Part]:
+    """Every probe in its parts, in the order written; `whole` for every probe as one. `sources` as in `filled_from`."""
     for probe in script.probes.values():
         if whole:
             yield Part(probe, frozenset(_all_of(probe.after, script)))
-        elif probe.apart:
-            for steps in _requests(probe):
-                part = replace(probe, steps=steps)
-                yield Part(part, _before(probe, part.calls, script))
-        else:
-            yield Part(probe, _before(probe, probe.calls, script))
+            continue
+        state = frozenset(_state(probe, sources, script))
+        for steps in _requests(probe) if probe.apart else [probe.steps]:
+            asked = replace(probe, steps=steps)
+            own = references(asked)
+            named = {f"{probe.id}/{step}" for call in asked.calls for step in call.after}
+            used = frozenset[str]().union(*(sources[name] for name in own))
+            yield Part(asked, (used | named | state).difference(own))
 
 
 def _requests(probe: Probe) -> Iterator[tuple[Step, ...]]:
@@ -54,26 +67,16 @@ def _requests(probe: Probe) -> Iterator[tuple[Step, ...]]:
         yield probe.steps[start:end]
 
 
-def _before(probe: Probe, calls: Iterable[Call], script: Script) -> frozenset[str]:
-    own = {f"{probe.id}/{call.id}" for call in calls}
-    saving = savers(probe, script)
-    named = {f"{probe.id}/{step}" for call in calls for step in call.after}
-    used = {saving[name] for call in calls for name in variables_of(call, script.bodies) if name in saving}
-    return frozenset(named | used | set(_state(probe, saving, script))) - own
-
-
-def _state(probe: Probe, saving: Mapping[str, str], script: Script) -> Iterator[str]:
+def _state(probe: Probe, sources: Mapping[str, frozenset[str]], script: Script) -> Iterator[str]:
     """Steps of the probes before this one that matter for what they do, not for what they answer."""
-    used = {saving[name] for call in probe.calls for name in variables_of(call, script.bodies) if name in saving}
-    answering = {reference.partition("/")[0] for reference in used}
+    answering = {source.partition("/")[0] for name in references(probe) for source in sources[name]}
     yield from _all_of((name for name in probe.after if name not in answering), script)
 
 
-def savers(probe: Probe, script: Script) -> Mapping[str, str]:
-    """Variable -> the step whose answer it is taken from; the nearest one, when there are several."""
+def _savers(probe: Probe, script: Script) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for name in probe.after:
-        found |= savers(script.probes[name], script)
+        found |= _savers(script.probes[name], script)
     return found | {name: f"{probe.id}/{call.id}" for call in probe.calls for name in call.save}
 
 
