@@ -35,6 +35,7 @@ SCORE_ARGS =
 RUN =
 GATE_ARGS =
 REPORT_ARGS =
+BENCH_ARGS =
 PEERS =
 PEERS_ARGS =
 CONFORMANCE_ARGS =
@@ -57,7 +58,7 @@ NODE_TOOLS = lacking=""; \
         { npm install --no-progress --loglevel error && touch $(NODE_READY); }
 
 .PHONY: help setup contract test conformance lint lint-python lint-documents score score-unseen sandbox load limits \
-    bench-limits report gate lock system-packages clean
+    bench-limits bench-gate report gate lock system-packages clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +96,9 @@ report: $(READY) ## Show recorded runs; without RUN, all in reports/ (FORMAT=sar
 
 gate: $(READY) ## Say what changed since the baseline; without RUN, for the latest runs in reports/
 	@$(BIN)/affidavit gate $(call flag,BASELINE,--baseline) $(GATE_ARGS) $(if $(RUN),'$(RUN)')
+
+bench-gate: $(READY) ## Count how often the gate is wrong: reruns, every fault, made-up speeds (BENCH_ARGS="--sample 20")
+	@$(BIN)/python -m tests.gate.bench $(BENCH_ARGS)
 
 test: $(READY) ## Test the package itself on every core; a test that hangs is stopped after two minutes
 	@$(BIN)/pytest --timeout 120 --numprocesses auto --dist loadgroup $(PYTEST_ARGS)

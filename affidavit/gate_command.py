@@ -17,14 +17,19 @@ from affidavit.errors import ExitCode, IncompleteError, RecordError, UsageError
 from affidavit.gate.assessment import Assessment, Judged, assess
 from affidavit.gate.baseline import FORMAT, Baseline, accept, drop, dumps, loads, measured
 from affidavit.gate.difference import Difference
+from affidavit.gate.performance import Speed, verdict
 from affidavit.gate_documents import compared
+from affidavit.gate_speed import compared_speed
 from affidavit.recorded import CONTRACT, rejudged
 from affidavit.recorder import RECORD, read_run
 from affidavit.report.changes import changes
-from affidavit.report.gate import pull_request_lines, show_assessment, show_documents
+from affidavit.report.gate import pull_request_lines, show_assessment, show_documents, show_speed
 
 BASELINES = Path("reports") / "baseline"
 READABLE = 0o644
+
+
+_SPEED = {Speed.PASS: ExitCode.KEPT, Speed.FAIL: ExitCode.BROKEN, Speed.INCONCLUSIVE: ExitCode.UNREACHABLE}
 
 
 def _day(_context: click.Context, _parameter: click.Parameter, value: str | None) -> date | None:
@@ -87,6 +92,7 @@ class Against:
 @click.option("--provider", default="", help="With --documents: the provider whose own document is one of the two.")
 @click.option("--target", metavar="URL", help="With --documents and --provider: compare with what this host publishes.")
 @click.option("--keys", "keys_file", type=click.Path(path_type=Path), help="TOML file with keys by role, for --target.")
+@click.option("--speed", is_flag=True, help="Compare how fast several runs were with several that --baseline names.")
 @_today_option
 def gate_command(  # noqa: PLR0913, PLR0917 - the options of a command line
     runs: tuple[Path, ...],
@@ -97,6 +103,7 @@ def gate_command(  # noqa: PLR0913, PLR0917 - the options of a command line
     provider: str,
     target: str | None,
     keys_file: Path | None,
+    speed: bool,  # noqa: FBT001 - as above
     today: date,
 ) -> None:
     """Say what changed since the baseline, and whether an upgrade may go on."""
@@ -104,6 +111,10 @@ def gate_command(  # noqa: PLR0913, PLR0917 - the options of a command line
         title, differences = compared(runs, provider, target, keys_file)
         show_documents(title, differences)
         sys.exit(ExitCode.BROKEN if any(one.severity.fails for one in differences) else ExitCode.KEPT)
+    if speed:
+        in_turn, judgements = compared_speed(baselines, runs)
+        show_speed(judgements, in_turn=in_turn)
+        sys.exit(_SPEED[verdict(judgements)])
     against = [_against(path) for path in baselines]
     opens = True
     for path in runs or _latest():

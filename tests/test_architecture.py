@@ -27,6 +27,7 @@ LAYERS = {
     "affidavit.cli": 3,
     "affidavit.gate_command": 3,
     "affidavit.gate_documents": 3,
+    "affidavit.gate_speed": 3,
     "affidavit.prober": 3,
     "affidavit.pytest_plugin": 3,
     "affidavit.report_command": 3,

@@ -13,6 +13,7 @@ from affidavit.catalog import Catalog
 from affidavit.gate.assessment import Assessment
 from affidavit.gate.baseline import Accepted
 from affidavit.gate.difference import Axis, Difference, Severity
+from affidavit.gate.performance import Judgement, Speed, verdict
 from affidavit.report.terminal import printable, terminal_width
 
 MOST_SHOWN = 12
@@ -21,6 +22,8 @@ MOST_IDS = 3
 _INDENT = "    "
 _COLOURS = {Severity.BREAKING: "red", Severity.UNKNOWN: "yellow"}
 _COMPARED = (Severity.BREAKING, Severity.UNKNOWN, Severity.COMPATIBLE)
+_SPEEDS = {Speed.FAIL: "red", Speed.INCONCLUSIVE: "yellow"}
+MOST_NAME = 24
 _WORDS = {
     Severity.BREAKING: "BREAKING",
     Severity.UNKNOWN: "LOOK AT",
@@ -49,6 +52,20 @@ def show_documents(title: str, differences: Sequence[Difference]) -> None:
     counts = [f"{sum(one.severity is kind for one in differences)} {kind}" for kind in _COMPARED]
     fails = any(one.severity.fails for one in differences)
     click.secho(f"  {', '.join(counts)}", fg="red" if fails else "green", bold=True)
+
+
+def show_speed(judgements: Sequence[Judgement], *, in_turn: bool) -> None:
+    """A line per operation and quantile, and the verdict of all."""
+    click.secho(f"\nSpeed, from runs {'made in turn' if in_turn else 'made one side after the other'}", bold=True)
+    for one in judgements:
+        name = f"{printable(one.operation)[:MOST_NAME]:<{MOST_NAME}} p{one.quantile * 100:.0f}"
+        if one.before:
+            change = f"{one.before * 1000:8.1f} ms -> {one.after * 1000:8.1f} ms"
+            name += f" {change}  x {one.ratio:.2f} (from {one.low:.2f} to {one.high:.2f})"
+        _say(one.verdict, f"{name} {one.why}".rstrip(), _SPEEDS.get(one.verdict), 12)
+    end = verdict(judgements)
+    lacking = "" if judgements else ": the runs have no operation in common"
+    click.secho(f"  {end}{lacking}", fg=_SPEEDS.get(end, "green"), bold=True)
 
 
 def pull_request_lines(catalog: Catalog, assessment: Assessment) -> list[str]:
@@ -188,8 +205,8 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(listed[:MOST_IDS]) + rest
 
 
-def _say(word: str, text: str, colour: str | None = None) -> None:
-    head = f"  {word:<9} "
+def _say(word: str, text: str, colour: str | None = None, width: int = 9) -> None:
+    head = f"  {word:<{width}} "
     filled = textwrap.fill(
         printable(text),
         terminal_width(),
