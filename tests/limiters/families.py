@@ -105,8 +105,10 @@ class SlidingLog:
 class SlidingCounter:
     """What was counted in this window of the clock, and the share of the one before that is less than a window ago."""
 
-    def __init__(self, limit: int, window: float, *, counts_refused: bool = False) -> None:
+    def __init__(self, limit: int, window: float, *, counts_refused: bool = False, generous: bool = False) -> None:
+        """A generous one rounds the estimate down, and so admits while less than the limit is used up."""
         self.limit, self.window, self.counts_refused = limit, window, counts_refused
+        self._most = limit + 1 - 2 * GRAIN if generous else limit
         self._number, self._now, self._before = -1, 0, 0
 
     def admit(self, now: float) -> Decision:
@@ -115,10 +117,10 @@ class SlidingCounter:
         if number != self._number:
             self._before = self._now if number == self._number + 1 else 0
             self._number, self._now = number, 0
-        admitted = self._estimate(now) + 1 <= self.limit
+        admitted = self._estimate(now) + 1 <= self._most
         if admitted or self.counts_refused:
             self._now += 1
-        left = max(0, int(self.limit - self._estimate(now) + GRAIN))
+        left = max(0, int(self._most - self._estimate(now) + GRAIN))
         wait = 0.0 if left else self._wait(now)
         return served(left, (number + 2) * self.window, wait) if admitted else refused(now, wait)
 
@@ -131,7 +133,7 @@ class SlidingCounter:
 
     def _wait(self, now: float) -> float:
         """Seconds until one more fits; the estimate falls in straight lines, so each line is solved for it."""
-        begin, room = self._number * self.window, self.limit - 1
+        begin, room = self._number * self.window, self._most - 1
         if self._before and self._now <= room:
             return max(0.0, begin + self.window * (1 - (room - self._now) / self._before) - now)
         return max(0.0, begin + self.window * (2 - min(1.0, room / self._now)) - now)

@@ -26,6 +26,7 @@ FAMILIES: Sequence[Callable[[int, float], Limiter]] = (
     SlidingLog,
     lambda limit, window: SlidingLog(limit, window, counts_refused=True),
     SlidingCounter,
+    lambda limit, window: SlidingCounter(limit, window, generous=True),
     TokenBucket,
     Gcra,
     LeakyQueue,
@@ -70,6 +71,16 @@ def test_a_sliding_counter_weighs_the_window_before() -> None:
     # Four at 0. At 12 a fifth of the window is over, and 4 x 0.8 = 3.2 still count: no room for a whole one more.
     # At 12.5 they are 3, so one fits, and only one.
     assert admitted(SlidingCounter(4, 10), 0, 0, 0, 0, 12, 12.5, 12.5) == [*[True] * 4, False, True, False]
+
+
+def test_a_generous_sliding_counter_admits_while_less_than_the_limit_is_used_up() -> None:
+    # Four at 0. At 10.1 they count 3.96, which is less than four: one fits, and not a second.
+    assert admitted(SlidingCounter(4, 10, generous=True), 0, 0, 0, 0, 9, 10.1, 10.1) == [
+        *[True] * 4,
+        False,
+        True,
+        False,
+    ]
 
 
 def test_a_sliding_counter_forgets_after_an_idle_window() -> None:
