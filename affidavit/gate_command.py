@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
@@ -9,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,9 +23,9 @@ from affidavit.gate.performance import Speed, verdict
 from affidavit.gate_documents import compared
 from affidavit.gate_speed import compared_speed
 from affidavit.recorded import CONTRACT, rejudged
-from affidavit.recorder import RECORD, read_run
+from affidavit.recorder import RECORD, read_record, read_run
 from affidavit.report.changes import changes
-from affidavit.report.gate import pull_request_lines, show_assessment, show_documents, show_speed
+from affidavit.report.gate import code_quality, pull_request_lines, show_assessment, show_documents, show_speed
 
 BASELINES = Path("reports") / "baseline"
 READABLE = 0o644
@@ -88,6 +90,9 @@ class Against:
 @click.option(
     "--annotate", is_flag=True, help="Print annotations of a pull request on GitHub as well, at the claims' lines."
 )
+@click.option(
+    "--code-quality", "report", type=click.Path(path_type=Path), help="Write GitLab's code quality report to this file."
+)
 @click.option("--documents", is_flag=True, help="Compare two OpenAPI documents, not runs: OLD and NEW in their place.")
 @click.option("--provider", default="", help="With --documents: the provider whose own document is one of the two.")
 @click.option("--target", metavar="URL", help="With --documents and --provider: compare with what this host publishes.")
@@ -99,6 +104,7 @@ def gate_command(  # noqa: PLR0913, PLR0917 - the options of a command line
     baselines: tuple[Path, ...],
     page: Path | None,
     annotate: bool,  # noqa: FBT001 - a flag of a command line
+    report: Path | None,
     documents: bool,  # noqa: FBT001 - as above
     provider: str,
     target: str | None,
@@ -117,6 +123,7 @@ def gate_command(  # noqa: PLR0913, PLR0917 - the options of a command line
         sys.exit(_SPEED[verdict(judgements)])
     against = [_against(path) for path in baselines]
     opens = True
+    issues: list[dict[str, Any]] = []
     for path in runs or _latest():
         judged = read_judged(path)
         chosen = _chosen(against, judged.catalog.provider, baselines)
@@ -127,7 +134,10 @@ def gate_command(  # noqa: PLR0913, PLR0917 - the options of a command line
         click.echo(f"  to send to the provider: {written}")
         for line in pull_request_lines(judged.catalog, assessment) if annotate else ():
             click.echo(line)
+        issues += code_quality(judged.catalog, assessment)
         opens &= assessment.decision.passes
+    if report:
+        write_whole(report, json.dumps(issues, indent=1) + "\n")
     sys.exit(ExitCode.KEPT if opens else ExitCode.BROKEN)
 
 
@@ -197,10 +207,21 @@ def _named(assessment: Assessment, names: Iterable[str]) -> list[Difference]:
 
 
 def _latest() -> list[Path]:
-    found = sorted(Path("reports").glob(f"*/{RECORD}"))
-    if not found:
+    """The latest contract run of each provider, each once: `reports/latest` leads to one of them."""
+    found = {path.resolve(): path for path in sorted(Path("reports").glob(f"*/{RECORD}"), reverse=True)}
+    runs = [path for path in found.values() if _is_contract(path)]
+    if not runs:
         raise UsageError(f"there is no run in reports/: make one with `affidavit run`, or name a {RECORD}")
-    return found
+    return sorted(runs)
+
+
+def _is_contract(path: Path) -> bool:
+    """Whether the record's first line says so; one that cannot be read is kept, so that it is named."""
+    try:
+        first = next(read_record(path), None)
+    except RecordError:
+        return True
+    return not isinstance(first, dict) or first.get("what", CONTRACT) == CONTRACT
 
 
 def _record(path: Path) -> Path:

@@ -82,7 +82,6 @@ NOT_RUN = {
     "make contract PROVIDER=whatsapi KEYS=keys.toml BUDGET=20": "asks the real API",
     ".venv/bin/affidavit run --provider whatsapi --keys keys.toml --receiver https://hooks.example.com "
     "--receiver-port 8700": "asks the real API",
-    ".venv/bin/affidavit run --provider chatmaid --budget 150": "asks the real API",
     ".venv/bin/affidavit accept reports/chatmaid --measure": "needs a run before it; test_gate_command does it",
     "make report": "needs a run before it; test_report_command does it",
     ".venv/bin/affidavit report reports/chatmaid --format markdown --out -": "as above",
@@ -104,7 +103,6 @@ NOT_RUN = {
     ".venv/bin/locust -f load/": "serves until Ctrl-C; tests/load runs it without the web UI",
     ".venv/bin/locust -f load/ --headless --rate 10/s --duration 30s ChatmaidSend WhatsapiList": "as above",
     ".venv/bin/locust -f load/ --headless --processes 2 --rate 500/s ChatmaidSend": "as above",
-    "make setup": "these tests run in what it made",
     ".ci/run": "runs these tests",
     ".venv/bin/pytest contract_tests --provider chatmaid": "asks as much as `make contract`",
     "make sandbox": "serves until Ctrl-C; tests/sandbox does it",

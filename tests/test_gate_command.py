@@ -94,9 +94,12 @@ def test_the_life_of_an_accepted_finding(affidavit: Run) -> None:
 
 
 def test_annotations_point_at_the_claims_line_and_stay_one_line_each(affidavit: Run) -> None:
-    _, said = affidavit("gate", "phone-alone-lacks-name", "--annotate")
+    _, said = affidavit("gate", "phone-alone-lacks-name", "--annotate", "--code-quality", "quality.json")
     lines = [line for line in said.splitlines() if line.startswith("::error ")]
     line = load_catalog("chatmaid").claim_lines["CM-150"]
+    issues = json.loads(Path("quality.json").read_text("utf-8"))
+    assert [one["location"]["lines"]["begin"] for one in issues] == [line, line]
+    assert len({one["fingerprint"] for one in issues}) == 2
     assert len(lines) == 2
     assert all(f"file=openapi/chatmaid/claims.yaml,line={line},title=CM-150 (new)::" in one for one in lines)
 
@@ -182,3 +185,14 @@ def test_documents_are_compared_from_files_and_with_what_a_target_publishes(affi
     assert code == ExitCode.BROKEN
     assert "openapi/whatsapi/openapi.yaml against what the embedded sandbox publishes" in said
     assert "the webhook is gone" in said
+
+
+def test_without_a_name_each_contract_run_in_reports_is_taken_once(affidavit: Run) -> None:
+    shutil.copytree("faithful", "reports/chatmaid")
+    Path("reports/latest").symlink_to("chatmaid")
+    Path("reports/limits").mkdir()
+    manifest = json.loads(Path("faithful/run.ndjson").read_text("utf-8").splitlines()[0])
+    Path("reports/limits/run.ndjson").write_text(json.dumps({**manifest, "what": "limits"}) + "\n", "utf-8")
+    code, said = affidavit("gate")
+    assert (code, said.count("gate open")) == (ExitCode.KEPT, 1)
+    assert "reports/chatmaid/run.ndjson against" in said

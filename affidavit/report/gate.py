@@ -6,6 +6,7 @@ import re
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import click
 
@@ -78,6 +79,26 @@ def pull_request_lines(catalog: Catalog, assessment: Assessment) -> list[str]:
         for one, why in decision.stale
     ]
     return lines
+
+
+def code_quality(catalog: Catalog, assessment: Assessment) -> list[dict[str, Any]]:
+    """GitLab's code quality report: what closes the gate, at the claims' lines, as notes of a merge request."""
+    decision = assessment.decision
+    rows = [(one, "new") for one in decision.failing]
+    rows += [(one, f"accepted until {entry.expires}") for one, entry in decision.expired]
+    return [
+        {
+            "description": printable(f"{one.identity.subject} ({why}): {one.says}{_proof(one)}"),
+            "check_name": one.identity.check or one.identity.subject,
+            "fingerprint": one.id,
+            "severity": "critical" if one.severity is Severity.BREAKING else "major",
+            "location": {
+                "path": catalog.claims_file,
+                "lines": {"begin": catalog.claim_lines.get(one.identity.subject, 1)},
+            },
+        }
+        for one, why in rows
+    ]
 
 
 def _annotation(catalog: Catalog, level: str, one: Difference, why: str) -> str:
