@@ -47,7 +47,9 @@ SYSTEM_PACKAGES = \
     $(shell command -v node >/dev/null || echo nodejs) \
     $(shell command -v npm >/dev/null || echo npm) \
     $(shell test -x /usr/sbin/nginx || command -v nginx >/dev/null || echo nginx-light) \
-    $(shell test -x /usr/sbin/haproxy || command -v haproxy >/dev/null || echo haproxy)
+    $(shell test -x /usr/sbin/haproxy || command -v haproxy >/dev/null || echo haproxy) \
+    $(shell command -v chromium >/dev/null || echo chromium) \
+    $(shell command -v chromedriver >/dev/null || echo chromium-driver)
 
 # Sets `lacking` to what this machine lacks for the tools of package.json, and installs them when that is nothing.
 NODE_TOOLS = lacking=""; \

@@ -19,7 +19,7 @@ from affidavit.report.terminal import printable, show_verdicts
 from affidavit.sandbox.server import PROVIDERS, imitation
 from affidavit.session import DEFAULT_SEED, START, Settings, replay_of
 
-TERMINAL = "terminal"
+TERMINAL, HTML = "terminal", "html"
 REPORTS = Path("reports")
 STANDARD_OUTPUT = Path("-")
 
@@ -31,7 +31,7 @@ STANDARD_OUTPUT = Path("-")
     "names",
     multiple=True,
     type=click.Choice([TERMINAL, *FORMATS]),
-    help="What to write; terminal when left out. Repeatable.",
+    help="What to write; terminal and html when left out. Repeatable.",
 )
 @click.option(
     "--out",
@@ -40,7 +40,7 @@ STANDARD_OUTPUT = Path("-")
 )
 def report_command(runs: tuple[Path, ...], names: tuple[str, ...], out: Path | None) -> None:
     """Show recorded runs: RUN is a run.ndjson, the folder of a run, or a folder of such; reports/ when left out."""
-    wanted = tuple(dict.fromkeys(names)) or (TERMINAL,)
+    wanted = tuple(dict.fromkeys(names)) or (TERMINAL, HTML)
     files = [name for name in wanted if name != TERMINAL]
     if out == STANDARD_OUTPUT and wanted != tuple(files[:1]):
         raise UsageError("--out - prints one format: name it with --format, and no other")

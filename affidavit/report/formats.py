@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 from affidavit.recorded import CONTRACT
 from affidavit.report.files import junit_suite, xml_text
 from affidavit.report.har import har
+from affidavit.report.html import html
 from affidavit.report.load import junit as load_junit
 from affidavit.report.markdown import markdown
 from affidavit.report.rows import report_of
@@ -56,6 +57,7 @@ def _dumped(document: object) -> str:
 
 
 FORMATS: Mapping[str, Format] = {
+    "html": Format("report.html", html, "people: one file, which opens offline"),
     "junit": Format("report.junit.xml", as_junit, "test results, which every CI shows"),
     "markdown": Format("report.md", lambda runs: markdown(report_of(runs)), "the summary of a CI job"),
     "sarif": Format("report.sarif", lambda runs: _dumped(sarif(runs)), "code scanning, at the claims' lines"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,23 +16,16 @@ from referencing.jsonschema import DRAFT6
 
 from affidavit.documents import ROOT, load_catalog
 from affidavit.errors import RecordError, UsageError
-from affidavit.exchange import Exchange, Request, Response
-from affidavit.finding import Finding, Verdict, VerdictKind
 from affidavit.report.files import mark_latest
 from affidavit.report.formats import FORMATS
-from affidavit.report.replay import Replay
 from affidavit.report.rows import report_of
 from affidavit.report.runs import Run, read_runs, records
 from affidavit.report_command import replay_of_record
 from affidavit.session import Settings, run
+from tests.report.samples import hostile_run
 
 SCHEMAS = Path(__file__).parent / "schemas"
 FAULT = "limit-one-refused"
-HOSTILE = (
-    "</script><img src=x onerror=alert(1)> \u202e `` ``` | <b> ]]> \x00 \ud800 %0a::error::x +12025550101 \" ' &amp;"
-)
-
-Render = Callable[[str], str]
 
 
 @pytest.fixture(scope="module")
@@ -54,21 +46,7 @@ def runs(folder: Path) -> list[Run]:
 
 @pytest.fixture(scope="module")
 def hostile(runs: list[Run]) -> list[Run]:
-    """The first run with text in every place where a provider can put some."""
-    first = runs[0]
-    asked = Request("POST", f"http://h/{HOSTILE}", f"/{HOSTILE}", (("q", HOSTILE),), (("X-A", HOSTILE),), HOSTILE)
-    exchange = Exchange(
-        1, "chatmaid", None, "a/b", None, asked, Response(299, (("X-B", HOSTILE),), HOSTILE), None, 0.5, 0.1
-    )
-    silent = replace(exchange, seq=2, response=None, error=HOSTILE)
-    finding = Finding("answers", HOSTILE, HOSTILE, (1,), f"/{HOSTILE}")
-    verdict = Verdict(
-        "chatmaid", "CM-001", VerdictKind.BROKEN, "", (finding, replace(finding, exchanges=(2,))), (1,), 1
-    )
-    recorded = replace(first.recorded, exchanges=(exchange, silent), complete=False, reason=HOSTILE)
-    evidence = replace(first.result.evidence, exchanges=(exchange, silent))
-    result = replace(first.result, verdicts=[verdict], evidence=evidence)
-    return [replace(first, recorded=recorded, result=result, replay=Replay("KEY", Path("bodies"), HOSTILE))]
+    return [hostile_run(runs[0])]
 
 
 def sarif_validator() -> Validator:
