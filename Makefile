@@ -60,7 +60,7 @@ NODE_TOOLS = lacking=""; \
         { npm install --no-progress --loglevel error && touch $(NODE_READY); }
 
 .PHONY: help setup contract test conformance lint lint-python lint-documents score score-unseen sandbox load limits \
-    bench-limits bench-gate report gate lock system-packages clean
+    bench-limits bench-gate report bench-report gate lock system-packages clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ contract: $(READY) ## Hold the providers to their documents; without TARGET, on 
 
 report: $(READY) ## Show recorded runs; without RUN, all in reports/ (FORMAT=sarif: as that)
 	@$(BIN)/affidavit report $(call flag,FORMAT,--format) $(call flag,OUT,--out) $(REPORT_ARGS) $(if $(RUN),'$(RUN)')
+
+bench-report: $(READY) ## Measure a report of 100,000 exchanges, and how fast Chromium opens one of 10,000
+	@$(BIN)/python -m tests.bench_report
 
 gate: $(READY) ## Say what changed since the baseline; without RUN, for the latest runs in reports/
 	@$(BIN)/affidavit gate $(call flag,BASELINE,--baseline) $(GATE_ARGS) $(if $(RUN),'$(RUN)')

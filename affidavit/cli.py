@@ -31,14 +31,16 @@ from affidavit.plan import Planner
 from affidavit.prober import Order, examine_provider, examine_url
 from affidavit.profile import MAIN
 from affidavit.ratelimit.records import Caps, Mode
+from affidavit.recorder import RECORD, read_run
 from affidavit.redaction import masked
 from affidavit.report.checks import checks_list
 from affidavit.report.files import mark_latest, write_results
 from affidavit.report.limits import show_limits
 from affidavit.report.progress import show_progress
 from affidavit.report.replay import EMBEDDED
+from affidavit.report.runs import Run
 from affidavit.report.terminal import show_deviations, show_plan, show_score, show_summary
-from affidavit.report_command import report_command
+from affidavit.report_command import HTML, report_command, write_format
 from affidavit.safety import RISKS
 from affidavit.sandbox.server import imitation, run_sandbox, wearers
 from affidavit.session import (
@@ -166,6 +168,8 @@ def run_command(  # noqa: PLR0913, PLR0917 - the options of a command line
             raise
         replay = replay_of(catalog, settings, result.sandbox_keys, folder)
         write_results(folder, catalog, result, replay)
+        record = folder / RECORD
+        write_format(HTML, [Run(record, catalog, read_run(record), result, replay)], folder)
         mark_latest(out, folder)
         show_summary(catalog, result, replay, folder, time.monotonic() - started)
         stopped |= bool(result.stopped)

@@ -36,7 +36,9 @@ ASSUMED = "No key was given, so this assumes a key of the role main. Name your k
 def show_summary(catalog: Catalog, result: Result, replay: Replay, folder: Path, seconds: float) -> None:
     """The verdicts, what the run cost, and where its files are."""
     show_verdicts(catalog, result, replay)
-    click.echo(f"  {result.sent} requests, {seconds:.1f} s; files: {folder}/run.ndjson, verdicts.json, junit.xml")
+    click.echo(
+        f"  {result.sent} requests, {seconds:.1f} s; files: {folder}/report.html, run.ndjson, verdicts.json, junit.xml"
+    )
 
 
 def show_verdicts(catalog: Catalog, result: Result, replay: Replay) -> None:
