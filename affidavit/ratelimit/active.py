@@ -21,7 +21,7 @@ Steps = Generator[Send | Wait, tuple[Reply, ...] | None, None]
 
 FIRST_BATCH = 4
 SURE = 0.985
-CLOSE = 0.006
+CLOSE = 0.009
 """Half the width of the window's interval that is close enough, relative."""
 TELLS = 0.04
 """Bits that a step must tell at least."""
@@ -94,6 +94,11 @@ def hints_of(talk: Talk) -> Hints:
     )
 
 
+def talk_blur(talk: Talk, pace: float) -> float:
+    """Requests that come back, at this pace, while it is unknown whether they did."""
+    return 1 + 2 * talk.spread * pace
+
+
 class Budget:
     """When to stop: sure enough, or all that is worth it is spent."""
 
@@ -113,7 +118,8 @@ class Budget:
         limit, window = float(weights @ best.supposed.limit), float(weights @ best.supposed.window)
         fit = best.fit > best.fit.max() - 2
         spread = np.ptp(best.supposed.window[fit]) / 2 / window
-        exact = np.ptp(best.supposed.limit[fit]) == 0
+        back = talk_blur(self.talk, limit / window) if best.family.refills else 0.0
+        exact = np.ptp(best.supposed.limit[fit]) <= back
         if first > SURE and exact and (best.family.timeless or spread < CLOSE):
             return True
         return self.talk.requests > 60 + 8 * limit or (

@@ -29,9 +29,12 @@ PHASED_SIZE = 700
 OFFSETS = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])[:, None]
 SHARES = np.array([0.1, 0.25, 0.3, 0.25, 0.1])
 LIKELY_FIRST = (2, 1, 3, 0, 4)
-OTHERS = 0.02
-"""Chance that others took something just now."""
-IMPOSSIBLE = 1e-4
+OTHERS = np.array([[0.01], [0.35]])
+"""Chance that others took something just now: when they are quiet, and when they are busy."""
+BUSY = np.log([[0.85], [0.15]])
+"""Log of how likely the one and the other is."""
+NEXT_TO_IMPOSSIBLE = np.array([[1e-4], [5e-3]])
+"""What others may do unseen is begin a window: so less is impossible when they are busy."""
 FOLLOWED_HINTS = 3
 SURPRISE = 1.5
 TRIES = 3
@@ -85,6 +88,7 @@ class Population:
         self._chance = chance
         self.supposed = NOTHING
         self.fit: Floats = np.zeros(0)
+        self._fits: Floats = np.zeros((2, 0))
         self._machine: Machine = family.machine(NOTHING)
         self._hints_followed = self._resets_followed = 0
         self._until, self._shortest = 0.0, SHORTEST
@@ -104,11 +108,30 @@ class Population:
             chance = chance * self._announcement(expected - seen.remaining, self._blur(seen))
             others = np.where(others > self._blur(seen), others, 0.0)
         chance = chance * self._delay(seen, room[2])
+        self._follow(seen, moments, moment, others)
+        chance = chance * self._hinted(seen, moment)
+        self._weigh(np.log(chance + NEXT_TO_IMPOSSIBLE))
+
+    def _weigh(self, more: Floats) -> None:
+        """Add to both fits; how a supposition fits is either with quiet others or with busy ones."""
+        self._fits = self._fits + more
+        self.fit = np.logaddexp(self._fits[0], self._fits[1])
+
+    def _follow(self, seen: Seen, moments: Floats, moment: Floats, others: Floats) -> None:
+        machine = self._machine
         if self.family.refills and seen.admitted > 1:  # half of it at each end, since it refills in between
             machine.take(moments[0], np.full(len(self.fit), seen.admitted // 2), 0)
             machine.take(moments[-1], seen.admitted - seen.admitted // 2 + others, seen.refused)
+        elif seen.admitted > 1:  # the first of them is early, and may begin a window
+            first = np.where(machine.room(moments[0]) >= 1, moments[0], moment)
+            machine.take(first, np.ones(len(self.fit)), 0)
+            machine.take(moment, seen.admitted - 1 + others, seen.refused)
         else:
             machine.take(moment, seen.admitted + others, seen.refused)
+
+    def _hinted(self, seen: Seen, moment: Floats) -> Floats:
+        """How well the supposition agrees with what the first few answers say of the future."""
+        chance, machine = np.ones(len(self.fit)), self._machine
         if seen.wait is not None and seen.refused and self._hints_followed < FOLLOWED_HINTS:
             self._hints_followed += 1
             early = machine.ready(moment) - seen.at - seen.wait
@@ -117,8 +140,9 @@ class Population:
             self._resets_followed += 1
             end = machine.change(moment)
             agrees = (seen.reset.low <= end) & (end <= seen.reset.high)
-            chance = chance * (0.5 if self.family.gradual else np.where(agrees, 1.0, 0.35))
-        self.fit = self.fit + np.log(chance + IMPOSSIBLE)
+            vague = self.family.gradual or self.family.timeless
+            chance = chance * (0.6 if vague else np.where(agrees, 1.0, 0.35))
+        return chance
 
     def _refilled(self, room: Floats, seen: Seen) -> Floats:
         """With what comes back while a batch arrives: even a full bucket admits more than it holds then."""
@@ -136,7 +160,7 @@ class Population:
         sharp = 0.3 if self.family.refills and seen.admitted + seen.refused > 1 else 0.8
         chance = (1 - OTHERS) * (sharp * (SHARES @ same) + (1 - sharp) * within)
         if seen.refused:
-            chance = chance + np.where(missing > 0, OTHERS * 0.5 * 0.9**missing, 0.0)
+            chance = chance + OTHERS * _taken(missing)
         if self.family.gradual and seen.admitted + seen.refused > 2:
             blur = self._blur(seen)
             chance = chance + np.where(np.abs(missing) <= blur, 0.15 / blur, 0.0)
@@ -153,7 +177,7 @@ class Population:
     def _announcement(self, off: Floats, blur: Floats) -> Floats:
         """Chance of what was announced as remaining; `off` is what was expected less what was announced."""
         exact = np.where(off == 0, 0.6, 0.0) + np.where(np.abs(off) <= blur, 0.4 / (blur + 1), 0.0)
-        return exact + np.where(off > 0, OTHERS * 0.8**off, 0.0) + 1e-3
+        return np.asarray((1 - OTHERS) * exact + OTHERS * _taken(off) + 1e-3)
 
     def _delay(self, seen: Seen, room: Floats) -> Floats | float:
         """Chance of how long the last answer took."""
@@ -200,7 +224,8 @@ class Population:
         fresh = self._fresh(self.size if not len(self.fit) else some, history, hints)
         self.supposed = fresh if not len(self.fit) else _joined(fresh, *self._heirs(len(fresh.limit)))
         self._machine = self.family.machine(self.supposed)
-        self.fit = _oddity(self.supposed, self.family, hints)
+        self._fits = _oddity(self.supposed, self.family, hints) + BUSY
+        self.fit = np.logaddexp(self._fits[0], self._fits[1])
         self._resets_followed = 0
         self._hints_followed, self._until, self._shortest = 0, history[-1].at, hints.shortest
         for seen in history:
@@ -253,6 +278,8 @@ class Population:
             parents = self.supposed[chance.choice(len(self.fit), count, p=self.weights())]
             limit = np.where(chance.random(count) < 0.5, parents.limit, limit)
             window = np.where(chance.random(count) < 0.2, parents.window, window)
+            best, usual = int(self.fit.argmax()), min(count // 2, len(ROUND))
+            window[:usual], limit[:usual] = np.array(ROUND)[:usual], self.supposed.limit[best]
         phase = _either(chance.random(count) * window, hints.boundaries, 0.3, chance)
         phase = np.where(chance.random(count) < 0.8, end, phase) if self.family.boundaries else phase
         block = window * chance.choice([1.0, 1.0, 2.0, 3.0, 5.0, 10.0], count)
@@ -387,6 +414,7 @@ class Belief:
             best = max(one.score for one in self.populations)
             for one in self.populations:
                 if one.score > best - 20:
+                    one.surprised = True
                     one.renew(self.history, self.hints)
 
     def chances(self) -> Mapping[str, float]:
@@ -401,13 +429,22 @@ class Belief:
         return max(self.populations, key=lambda one: one.score)
 
 
+def _taken(count: Floats) -> Floats:
+    """Chance that others, if they took any, took so many."""
+    few, many = 0.3 * 0.7 ** (count - 1), 0.05 * 0.95 ** (count - 1)
+    return np.where(count > 0, (few + many) / 2, 0.0)
+
+
 def _oddity(supposed: Supposed, family: Family, hints: Hints) -> Floats:
     """Log of how likely the parameters are beforehand: round numbers, and windows longer than an answer takes."""
     odd = np.where(_roundness(supposed.window) > 0, 0.0, -1.0)
     odd = odd + np.where(supposed.counts, -1.0, 0.0) + _roundness_of_limit(supposed.limit)
-    if not family.timeless:
+    if family.timeless:
+        odd = odd + (1.0 if hints.policies else 0.0)
+    else:
         slow = hints.shortest > SHORTEST
         odd = odd + np.where(slow & (supposed.window < 2.5 * hints.shortest), -3.0, 0.0)
+        odd = odd + np.where(slow & (supposed.window < hints.shortest), -6.0, 0.0)
         for window in hints.policies:
             off = np.abs(supposed.window - window)
             odd = odd + np.select([off < 1e-3, off <= 0.5], [2.0, 1.5], 0.0)

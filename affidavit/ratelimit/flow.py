@@ -31,7 +31,7 @@ CLEARLY = 3.0
 """Difference of log-likelihoods at which one supposition is clearly better than another."""
 VISIBLE = {name: replace(family, counting=False) for name, family in FAMILIES.items() if not family.blocks}
 """The families that can be told apart without a refusal: what one does is not seen."""
-FITS = -1.8
+FITS = -4.5
 """Log of the chance that a batch has at least, on the average, when the family is the right one."""
 
 
@@ -71,7 +71,7 @@ def _verdict(talk: Talk, belief: Belief, mode: Mode, stopped: str) -> Verdict:
         return common
     belief.settle()
     best, chances = belief.best(), belief.chances()
-    if best.fit.max() < FITS * len(belief.history) - 6:
+    if best.fit.max() < FITS * len(belief.history) - 8:
         return replace(common, family=NONE_FITS, posterior=_likely(chances), reason=_reason(talk, best))
     ties = tuple(name for name, chance in chances.items() if chance > TIE and name != best.name)
     if mode == "watching" and "fixed-window-first" in {best.name, *ties}:

@@ -16,7 +16,7 @@ TOO_MANY = 429
 NO_ENTRY = frozenset({401, 403})
 LOST = 0.05
 """Share of a batch that may go without an answer."""
-LEAST_SPREAD = 0.001
+LEAST_SPREAD = 0.002
 
 Step = Generator[Send | Wait, tuple[Reply, ...] | None, "Seen"]
 
@@ -58,7 +58,8 @@ class Talk:
         if len(self._trips) < 3:
             return max(LEAST_SPREAD, self.trip / 4)
         ordered = sorted(self._trips)
-        return max(LEAST_SPREAD, (ordered[int(0.9 * (len(ordered) - 1))] - ordered[0]) / 3)
+        apart = ordered[int(0.9 * (len(ordered) - 1))] - ordered[0]
+        return max(LEAST_SPREAD, self.trip / 15, apart / 2.5)
 
     def skew(self) -> Interval | None:
         """Seconds by which the server's clock is ahead; None without a Date."""
