@@ -118,16 +118,23 @@ class Population:
         self.fit = np.logaddexp(self._fits[0], self._fits[1])
 
     def _follow(self, seen: Seen, moments: Floats, moment: Floats, others: Floats) -> None:
-        machine = self._machine
+        machine, none = self._machine, np.zeros(len(self.fit))
+        refused, admitted = none + seen.refused, none + seen.admitted
         if self.family.refills and seen.admitted > 1:  # half of it at each end, since it refills in between
-            machine.take(moments[0], np.full(len(self.fit), seen.admitted // 2), 0)
-            machine.take(moments[-1], seen.admitted - seen.admitted // 2 + others, seen.refused)
-        elif seen.admitted > 1:  # the first of them is early, and may begin a window
+            half = none + seen.admitted // 2
+            machine.take(moments[0], half, none)
+            machine.take(moments[-1], admitted - half + others, refused)
+            return
+        if seen.refused and seen.admitted:  # the refused ones came first, where a window began within the batch
+            across = (machine.room(moments[0]) < 1) & (machine.room(moments[-1]) > seen.admitted)
+            if across.any():
+                machine.take(moments[0], none, np.where(across, refused, 0.0))
+                moment, refused = np.where(across, moments[-1], moment), np.where(across, 0.0, refused)
+        if seen.admitted > 1:  # the first of them is early, and may begin a window
             first = np.where(machine.room(moments[0]) >= 1, moments[0], moment)
-            machine.take(first, np.ones(len(self.fit)), 0)
-            machine.take(moment, seen.admitted - 1 + others, seen.refused)
-        else:
-            machine.take(moment, seen.admitted + others, seen.refused)
+            machine.take(first, np.ones(len(self.fit)), none)
+            admitted = admitted - 1
+        machine.take(moment, admitted + others, refused)
 
     def _hinted(self, seen: Seen, moment: Floats) -> Floats:
         """How well the supposition agrees with what the first few answers say of the future."""

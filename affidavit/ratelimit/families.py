@@ -59,7 +59,7 @@ class Machine(Protocol):
         """Requests that would be admitted together."""
         ...
 
-    def take(self, t: Floats, admitted: Floats, refused: int) -> None:
+    def take(self, t: Floats, admitted: Floats, refused: Floats) -> None:
         """Follow what was seen."""
         ...
 
@@ -88,7 +88,7 @@ class ClockWindow:
         left = self.p.limit - self._used
         return np.where(self._at(t) > self._number, self.p.limit, left)
 
-    def take(self, t: Floats, admitted: Floats, refused: int) -> None:
+    def take(self, t: Floats, admitted: Floats, refused: Floats) -> None:
         """Count in the window of `t`; a window that admits too much was in truth the next."""
         number = np.maximum(self._at(t), self._number)
         used = np.where(number > self._number, 0.0, self._used)
@@ -118,13 +118,12 @@ class FirstRequestWindow:
         """All of it once the window is over, else what is left."""
         return np.where(self._over(t), self.p.limit, self.p.limit - self._used)
 
-    def take(self, t: Floats, admitted: Floats, refused: int) -> None:
+    def take(self, t: Floats, admitted: Floats, refused: Floats) -> None:
         """Begin a window if need be, and count."""
-        over = self._over(t) | (admitted > self.p.limit - self._used)
+        over = (self._over(t) | (admitted > self.p.limit - self._used)) & (admitted + refused > 0)
         self._begin = np.where(over, t, self._begin)
         self._used = _used(np.where(over, 0.0, self._used), self.p.limit, admitted, refused)
-        if refused:
-            self._begin = np.where(self.p.counts, t, self._begin)
+        self._begin = np.where(self.p.counts & (refused > 0), t, self._begin)
 
     def ready(self, t: Floats) -> Floats:
         """Now, or at the end of the window."""
@@ -152,10 +151,10 @@ class SlidingLog:
         """The limit less what is young."""
         return np.maximum(0.0, self.p.limit - self._inside(t))
 
-    def take(self, t: Floats, admitted: Floats, refused: int) -> None:
+    def take(self, t: Floats, admitted: Floats, refused: Floats) -> None:
         """Note it; when one was refused, what was not seen was others'."""
         missing = self.p.limit - self._inside(t) - admitted
-        others = np.maximum(0.0, missing) if refused else 0.0
+        others = np.where(refused > 0, np.maximum(0.0, missing), 0.0)
         noted = admitted + np.where(self.p.counts, refused, 0) + np.where(self.p.counts, 0.0, others)
         self._times = np.concatenate([self._times, np.broadcast_to(t, (1, *noted.shape))])
         self._counts = np.concatenate([self._counts, noted[None]])
@@ -198,12 +197,12 @@ class SlidingCounter:
         _, share, now, before = self._counts(t)
         return np.maximum(0.0, np.floor(self.p.limit - before * share - now + 1e-4))
 
-    def take(self, t: Floats, admitted: Floats, refused: int) -> None:
+    def take(self, t: Floats, admitted: Floats, refused: Floats) -> None:
         """Count in the window of `t`; when one was refused, what was not seen was others'."""
         number, share, now, before = self._counts(t)
         counted = now + admitted + np.where(self.p.counts, refused, 0)
-        if refused:
-            counted = np.maximum(counted, np.floor(self.p.limit - before * share))
+        full = np.maximum(counted, np.floor(self.p.limit - before * share))
+        counted = np.where(refused > 0, full, counted)
         self._number, self._now, self._before = number, counted, before
 
     def ready(self, t: Floats) -> Floats:
@@ -236,10 +235,10 @@ class TokenBucket:
         """Whole tokens."""
         return np.floor(self._held(t) + 1e-4)
 
-    def take(self, t: Floats, admitted: Floats, refused: int) -> None:
+    def take(self, t: Floats, admitted: Floats, refused: Floats) -> None:
         """Take them; a refusal leaves less than one."""
         left = np.maximum(0.0, self._held(t) - admitted)
-        self._tokens = np.minimum(left, 1 - 1e-3) if refused else left
+        self._tokens = np.where(refused > 0, np.minimum(left, 1 - 1e-3), left)
         self._at = np.maximum(self._at, t)
 
     def ready(self, t: Floats) -> Floats:
@@ -261,7 +260,7 @@ class Concurrency:
         """Always all of it."""
         return self.p.limit + 0.0 * t
 
-    def take(self, t: Floats, admitted: Floats, refused: int) -> None:
+    def take(self, t: Floats, admitted: Floats, refused: Floats) -> None:
         """Nothing stays."""
 
     def ready(self, t: Floats) -> Floats:
@@ -287,18 +286,18 @@ class BlockingWindow:
         over = (t >= self._begin + self.p.window - GRAIN) | (self._until > LONG_AGO)
         return np.where(t < self._until - GRAIN, 0.0, np.where(over, self.p.limit, self.p.limit - self._used))
 
-    def take(self, t: Floats, admitted: Floats, refused: int) -> None:
+    def take(self, t: Floats, admitted: Floats, refused: Floats) -> None:
         """Begin a window or a block."""
         blocked = (t < self._until - GRAIN) & (admitted == 0)
         room = self.room(t)
-        fresh = ~blocked & ((room == self.p.limit) | (admitted > room))
+        fresh = ~blocked & ((room == self.p.limit) | (admitted > room)) & (admitted + refused > 0)
         self._begin = np.where(fresh, t, self._begin)
         self._used = np.where(
             blocked, self._used, _used(np.where(fresh, 0.0, self._used), self.p.limit, admitted, refused)
         )
         self._until = np.where(fresh, LONG_AGO, self._until)
-        if refused:
-            self._until = np.where(blocked & ~self.p.counts, self._until, t + self.p.block)
+        locks = (refused > 0) & ~(blocked & ~self.p.counts)
+        self._until = np.where(locks, t + self.p.block, self._until)
 
     def ready(self, t: Floats) -> Floats:
         """When neither block nor a full window stands."""
@@ -309,9 +308,9 @@ class BlockingWindow:
         return np.maximum(t, np.where(self._until > LONG_AGO, self._until, self._begin + self.p.window))
 
 
-def _used(used: Floats, limit: Floats, admitted: Floats, refused: int) -> Floats:
+def _used(used: Floats, limit: Floats, admitted: Floats, refused: Floats) -> Floats:
     """What is used up afterwards: all when one was refused."""
-    return limit.copy() if refused else np.minimum(used + admitted, limit)
+    return np.where(refused > 0, limit, np.minimum(used + admitted, limit))
 
 
 @dataclass(frozen=True)
