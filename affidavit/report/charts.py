@@ -204,7 +204,7 @@ def _foretold(line: Line, trace: Sequence[Sequence[Any]], admitted: Sequence[boo
     for row, ok in zip(trace, admitted, strict=True):
         at = ones * float(row[0])
         rooms.append(machine.room(at))
-        machine.take(at, ones * ok, int(not ok))
+        machine.take(at, ones * ok, ones * (not ok))
     agreeing = sum((room >= 1) == ok for room, ok in zip(rooms, admitted, strict=True))
     chosen = int(np.argmax(agreeing))
     return tuple(float(room[chosen]) for room in rooms)
