@@ -26,6 +26,7 @@ from affidavit.recorded import CONTRACT, rejudged
 from affidavit.recorder import RECORD, read_record, read_run
 from affidavit.report.changes import changes
 from affidavit.report.gate import code_quality, pull_request_lines, show_assessment, show_documents, show_speed
+from affidavit.report.terminal import printable
 
 BASELINES = Path("reports") / "baseline"
 READABLE = 0o644
@@ -185,7 +186,7 @@ def accept_command(  # noqa: PLR0913, PLR0917 - the options of a command line
             baseline, chosen, reason=reason, who=who, on=today, expires=expires, comes_and_goes=comes_and_goes
         )
         for one in chosen:
-            click.echo(f"accepted {one.id}  {one.identity.subject}  {one.identity.at or one.after}")
+            click.echo(printable(f"accepted {one.id}  {one.identity.subject}  {one.identity.at or one.after}"))
     baseline = drop(baseline, dropped)
     if measure:
         baseline = measured(baseline, judged.measure(today))

@@ -110,7 +110,8 @@ def _annotation(catalog: Catalog, level: str, one: Difference, why: str) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    """Text that stays text: what GitHub would obey, or a terminal, is escaped."""
+    return printable(" ".join(text.splitlines())).replace("%", "%25")
 
 
 def _property(text: str) -> str:
