@@ -61,7 +61,7 @@ class Place:
         """Put the other's evidence to this."""
         self.parents += other.parents
         self.present += other.present
-        self.kinds += other.kinds
+        self.kinds.update(other.kinds)
         joined = None if self.values is None or other.values is None else self.values | other.values
         self.values = None if joined is None or len(joined) > MOST_VALUES else joined
 
@@ -83,8 +83,8 @@ class Answers:
     def add(self, other: Answers) -> None:
         """Put the other's evidence to this."""
         self.count += other.count
-        self.types += other.types
-        self.headers += other.headers
+        self.types.update(other.types)
+        self.headers.update(other.headers)
         self.latest = max(self.latest, other.latest)
         for at, place in other.places.items():
             self.places.setdefault(at, Place()).add(place)

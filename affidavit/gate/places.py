@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from affidavit.exchange import ABSENT
@@ -43,6 +44,7 @@ def general_path(path: str) -> str:
     return "/".join(ANY if segment and not is_name(segment) else segment for segment in path.split("/"))
 
 
+@lru_cache(maxsize=10_000)
 def is_name(token: str) -> bool:
     """Whether a member's key is a name somebody chose, and no index, id, day or number."""
     return bool(_NAME.fullmatch(token)) and not _DATA.search(token)

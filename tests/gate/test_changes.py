@@ -53,6 +53,10 @@ def header(name: str, value: str | None) -> Edit:
     return edit
 
 
+def answered(status: int) -> Edit:
+    return lambda _, response: replace(response, status=status)
+
+
 def differences(before: Judged, after: Judged) -> list[Difference]:
     return compare(before.catalog.openapi, before.catalog.profile, before.behaviour, after.behaviour).differences
 
@@ -103,7 +107,7 @@ def test_a_field_that_is_only_sometimes_missing_is_to_be_looked_at(run_of: RunOf
 def test_another_status_for_the_same_request_is_breaking_and_a_server_error_alone_is_weak(run_of: RunOf) -> None:
     before = run_of()
     for status, severity in ((404, BREAKING), (503, WEAK)):
-        after = edited(before, lambda _, response, status=status: replace(response, status=status))  # type: ignore[misc]
+        after = edited(before, answered(status))
         found = differences(before, after)
         assert {one.identity.subject for one in found} == {"status-changed"}
         assert {one.severity for one in found} == {severity}
