@@ -30,6 +30,7 @@ from locust.runners import STATE_MISSING, MasterRunner, Runner
 from locust.web import WebUI
 
 from _dispatching import OnePerProcess
+from _hooks import Hooks, role_for_hooks
 from _player import Player, Role
 from affidavit.errors import AffidavitError, ExitCode, TargetError, UsageError
 from affidavit.keys import checked_recipient
@@ -81,11 +82,14 @@ class Conductor:
         self.known = {one.name: one for one in known}
         self.run: Run | None = None
         self._sandbox: Sandbox | None = None
+        self.hooks: Hooks | None = None
         options = self.options
         if options.get("run_time"):  # ours waits for what is under way; Locust's would cut it off
             options["duration"], options["run_time"] = f"{options['run_time']}s", None
         self.thresholds = [read_threshold(text, self.known) for text in options.get("threshold") or ()]
-        may_be_asked = self.known.values() if web_ui else self.chosen()
+        may_be_asked = list(self.known.values()) if web_ui else self.chosen()
+        if not isinstance(runner, MasterRunner) and any(one.webhook for one in may_be_asked):
+            self.hooks = Hooks(options).start()
         wanted = wanted_by(options, environment.host)
         if not (web_ui and wanted.host):
             targets = real_targets(list(dict.fromkeys(one.provider for one in may_be_asked)), wanted)
@@ -131,6 +135,8 @@ class Conductor:
         self.end("interrupted")
         if self._sandbox is not None:
             self._sandbox.stop()
+        if self.hooks is not None:
+            self.hooks.stop()
         crashed = bool(self.runner.exceptions) or log.unhandled_greenlet_exception
         if crashed:
             self.environment.process_exit_code = int(ExitCode.INTERNAL)
@@ -155,7 +161,19 @@ class Conductor:
             roles = roles_for(scenario, asked_roles(options), target.keys)
             found.append(Role(scenario, target, means_of(options, scenario, roles)))
         ready = {name: self._prepared(target, found) for name, target in targets.items()}
-        return [replace(one, target=ready[one.scenario.provider]) for one in found]
+        found = [replace(one, target=ready[one.scenario.provider]) for one in found]
+        for one in found:
+            if one.scenario.webhook:
+                self._hook(one)
+        return found
+
+    def _hook(self, role: Role) -> None:
+        """Have webhooks sent here. Raises UsageError, RefusedError and TargetError."""
+        if self.hooks is None:
+            raise UsageError(f"{role.scenario.name} takes webhooks, which one process alone can: leave --processes out")
+        role_for_hooks(role.target.keys)
+        for one in role.means.roles:
+            self.hooks.register(role.target, one, role.means.timeout)
 
     def _targets(self, providers: list[str]) -> dict[str, Target]:
         targets = real_targets(providers, wanted_by(self.options, self.environment.host))
@@ -179,7 +197,8 @@ class Conductor:
         if limit and not limit.isdecimal():
             raise UsageError(f"--sandbox-limit is {limit!r}, expected a whole number of requests per minute")
         names = sorted({one.provider for one in self.known.values()}) if self.web_ui else providers
-        self._sandbox = Sandbox(names, options.get("fault") or (), int(limit) if limit else None).start()
+        hooks = self.hooks.base if self.hooks else None
+        self._sandbox = Sandbox(names, options.get("fault") or (), int(limit) if limit else None, hooks).start()
 
     def _announce(self, targets: Mapping[str, Target | None]) -> None:
         for provider, target in targets.items():
@@ -255,7 +274,7 @@ class Run:
         if isinstance(runner, MasterRunner):
             self._deal(runner)
         else:
-            self.player = Player(self.roles, self.conductor.environment.stats)
+            self.player = Player(self.roles, self.conductor.environment.stats, hooks=self.conductor.hooks)
             self.player.start(ALONE_DELAY)
         gevent.spawn(self._watch).link_exception(self._crashed)
 

@@ -36,6 +36,8 @@ SHOWN: Mapping[str, str] = {
 HIDDEN: Mapping[str, dict[str, Any]] = {
     "keys": {"metavar": "FILE", "help": "TOML file with keys by role."},
     "recipient": {"metavar": "NUMBER", "help": "Your own phone number for messages, instead of a reserved one."},
+    "receiver": {"metavar": "URL", "help": "Public https address that forwards to --receiver-port, for webhooks."},
+    "receiver-port": {"metavar": "PORT", "help": "Local port on which they arrive then. Default: 8700."},
     "allow": {
         "action": "append",
         "choices": RISKS[2:],

@@ -11,6 +11,7 @@ import gevent
 from gevent.event import Event
 from locust.stats import RequestStats, StatsEntry, bucket_response_time
 
+from _hooks import Hooks
 from affidavit.load.outcome import Kind, Outcome
 from affidavit.load.part import Means, Part
 from affidavit.load.results import Results
@@ -38,7 +39,7 @@ class Role:
 class Player:
     """All parts of this process, from `start` until `finished` is set."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - every one has its default
         self,
         roles: Sequence[Role],
         stats: RequestStats,
@@ -46,6 +47,7 @@ class Player:
         index: int = 0,
         of: int = 1,
         told_to_wait: Callable[[str, str, float, bool], None] = lambda *_: None,
+        hooks: Hooks | None = None,
     ) -> None:
         """Put the parts together. Raises UsageError, RefusedError and TargetError.
 
@@ -55,11 +57,12 @@ class Player:
             index: number of this process, from 0.
             of: how many processes there are.
             told_to_wait: hears of every wait that a key was asked for: provider, role, seconds, asked by the answer.
+            hooks: where webhooks arrive.
         """
         self.finished = Event()
         self.busiest = 0.0
         """The greatest part of a CPU core that a second took."""
-        self._stats, self._told_to_wait = stats, told_to_wait
+        self._stats, self._told_to_wait, self._hooks = stats, told_to_wait, hooks
         self._fresh: list[tuple[Part, list[Outcome]]] = []
         self.parts = [
             Part(
@@ -136,6 +139,9 @@ class Player:
         self.finished.set()
 
     def _fold(self) -> None:
+        hooked = [part for part in self.parts if part.scenario.webhook]
+        if self._hooks is not None and hooked and hooked[0].target.recipe.webhook is not None:
+            self._hooks.tell(self.began, hooked[0].target.recipe.webhook, [part.flow for part in hooked])
         for part in self.parts:
             fresh = part.fold()
             if fresh:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import signal
+import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -12,10 +16,16 @@ import pytest
 
 from affidavit.load.histogram import Histogram
 from affidavit.sandbox.server import SandboxServer
-from tests.load.locust_run import run_locust
+from tests.load.locust_run import Ran, command, environment, run_locust
 
 LIFTED = ("--sandbox-limit", "1000000")
 SHORT = ("--duration", "2s", "--drain", "3s")
+
+
+@pytest.fixture
+def chatmaid() -> Iterator[SandboxServer]:
+    with SandboxServer("chatmaid") as server:
+        yield server
 
 
 @pytest.fixture
@@ -73,6 +83,72 @@ def test_two_workers_come_to_what_one_process_comes_to(tmp_path: Path) -> None:
     assert runs[1].end["complete"] is True
 
 
+def test_a_lost_worker_breaks_the_run_and_what_was_measured_is_kept(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    master = subprocess.Popen(
+        command(tmp_path, "--master", "--expect-workers", "2", "--master-bind-port", port, "--duration", "60s",
+                "--rate", "40", *LIFTED, "--threshold", "failures=100%", "ChatmaidSend"),
+        env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    workers = [
+        subprocess.Popen(
+            [*command(tmp_path, "--worker", "--master-host", "127.0.0.1", "--master-port", port)],
+            env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True, cwd=tmp_path,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    try:
+        assert master.stdout is not None
+        said = ""
+        for heard in master.stdout:
+            said += heard
+            if "All users spawned" in heard:
+                break
+        _wait_for_reports(master, workers)
+        said += master.communicate(timeout=60)[0]
+    finally:
+        for process in (master, *workers):
+            process.kill()
+            process.wait()
+    ran = Ran(master.returncode, said, tmp_path)
+    assert ran.code == 3
+    assert "a worker was lost" in ran.end["reason"]
+    assert ran.end["complete"] is False
+    line = ran.lines["ChatmaidSend"]
+    assert line["outcomes"]["ok"] > 40
+    assert [one["kept"] for one in line["thresholds"]] == [None]
+
+
+def _wait_for_reports(master: subprocess.Popen[str], workers: list[subprocess.Popen[str]]) -> None:
+    """Let one report of each worker arrive, which comes every three seconds; then one of them dies."""
+    with pytest.raises(subprocess.TimeoutExpired):
+        master.wait(6)
+    workers[0].send_signal(signal.SIGKILL)
+
+
+def test_a_target_that_goes_away_ends_the_run_without_a_verdict(tmp_path: Path, chatmaid: SandboxServer) -> None:
+    asked = chatmaid.keys["main"]
+    Thread(target=lambda: _stop_after(chatmaid, requests=20), daemon=True).start()
+    ran = run_locust(
+        tmp_path, "--host", chatmaid.url, "--duration", "60s", "--rate", "20", "--threshold", "failures=100%",
+        "ChatmaidSend", variables={"CHATMAID_API_KEY": asked},
+    )  # fmt: skip
+    assert ran.code == 3
+    assert "the target does not answer any more" in ran.end["reason"]
+    line = ran.lines["ChatmaidSend"]
+    assert line["outcomes"]["ok"] >= 10
+    assert line["outcomes"]["failed"] > 0
+    assert [one["kept"] for one in line["thresholds"]] == [None]
+    assert asked not in ran.said + (tmp_path / "run.ndjson").read_text("utf-8")
+
+
+def _stop_after(server: SandboxServer, requests: int) -> None:
+    while len(asked_of(server)) < requests:
+        pass
+    server.stop()
+
+
 def asked_of(server: SandboxServer) -> list[dict[str, Any]]:
     """The latest requests that it got."""
     rows: list[dict[str, Any]] = httpx.get(f"{server.control_url}requests?limit=200").json()["requests"]
@@ -107,3 +183,20 @@ def test_off_the_sandbox_every_send_of_whatsapi_is_simulated(tmp_path: Path, wha
     asked = asked_of(whatsapi)
     assert len(asked) == 30
     assert all('"dry_run": true' in str(one) for one in asked)
+
+
+def test_a_message_is_seen_to_arrive_by_polling_and_by_webhook(tmp_path: Path) -> None:
+    ran = run_locust(tmp_path, "--duration", "2s", "--rate", "5", "--think", "500ms", *LIFTED, "WhatsapiWebhook")
+    delivery = ran.lines["WhatsapiWebhook"]["delivery"]
+    assert set(delivery) == {"polling", "webhook"}
+    for states in delivery.values():
+        assert {name: (one["watched"], one["seen"]) for name, one in states.items()} == {
+            "sent": (10, 10),
+            "delivered": (10, 10),
+        }
+
+
+def test_webhooks_are_for_one_process_alone(tmp_path: Path) -> None:
+    ran = run_locust(tmp_path, "--processes", "2", "WhatsapiWebhook")
+    assert ran.code == 2
+    assert "leave --processes out" in ran.said
