@@ -46,6 +46,8 @@ from affidavit.report.load import show_load, write_load
 
 ALONE_DELAY, TOGETHER_DELAY = 0.1, 1.0
 """Seconds until the schedules begin: long enough for every process to get ready."""
+STARTED_SECONDS = 0.5
+"""After so long Locust has started its users, and can be stopped."""
 GOODBYE_SECONDS = 8.0
 LOOK_SECONDS = 0.25
 LOST_SECONDS = 10.0
@@ -216,7 +218,7 @@ class Conductor:
             self.environment.process_exit_code = int(problem.exit_code)
             gevent.spawn(self.runner.quit)
         else:
-            gevent.spawn(self.runner.stop)
+            gevent.spawn_later(STARTED_SECONDS, self.runner.stop)
 
     def _report(self, client_id: str, data: Mapping[str, Any]) -> None:
         if self.run is not None and "affidavit" in data:

@@ -84,6 +84,11 @@ def real_targets(providers: Sequence[str], wanted: Wanted) -> dict[str, Target |
 
     Raises UsageError and KeysError.
     """
+    if wanted.host and len(providers) != 1:
+        raise UsageError(
+            f"--host {wanted.host} needs scenarios of one provider alone, chosen are some of {', '.join(providers)}; "
+            "name them last: locust -f load/ --host URL ChatmaidSend"
+        )
     found: dict[str, Target | None] = {}
     for catalog, access in chosen(tuple(providers), wanted.host, wanted.keys_file):
         if access.target is None:
