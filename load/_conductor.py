@@ -89,16 +89,13 @@ class Conductor:
         if options.get("run_time"):  # ours waits for what is under way; Locust's would cut it off
             options["duration"], options["run_time"] = f"{options['run_time']}s", None
         self.thresholds = [read_threshold(text, self.known) for text in options.get("threshold") or ()]
-        may_be_asked = list(self.known.values()) if web_ui else self.chosen()
-        if not isinstance(runner, MasterRunner) and any(one.webhook for one in may_be_asked):
-            self.hooks = Hooks(options).start()
-        wanted = wanted_by(options, environment.host)
-        if not (web_ui and wanted.host):
-            targets = real_targets(list(dict.fromkeys(one.provider for one in may_be_asked)), wanted)
-            self._embed([provider for provider, target in targets.items() if target is None])
-            self._announce(targets)
         for scenario in self.chosen():
             means_of(options, scenario, ())
+        try:
+            self._open()
+        except BaseException:
+            self._shut()
+            raise
         environment.dispatcher_class = OnePerProcess.on(environment)  # type: ignore[assignment]  # called like the class
         hooks: Any = environment.events  # which Locust has no types for
         hooks.test_start.add_listener(lambda **_: self.begin())
@@ -135,10 +132,7 @@ class Conductor:
     def leave(self) -> None:
         """Locust ends: say how it went, and stop the sandbox."""
         self.end("interrupted")
-        if self._sandbox is not None:
-            self._sandbox.stop()
-        if self.hooks is not None:
-            self.hooks.stop()
+        self._shut()
         crashed = bool(self.runner.exceptions) or log.unhandled_greenlet_exception
         if crashed:
             self.environment.process_exit_code = int(ExitCode.INTERNAL)
@@ -149,6 +143,25 @@ class Conductor:
         """The summary, after Locust's own tables."""
         if self.run is not None and self.run.lines:
             show_load(self.run.lines, self.run.folder, self.run.broken)
+
+    def _open(self) -> None:
+        """Start what has to be there before the first run. Raises UsageError, KeysError and SandboxError."""
+        may_be_asked = list(self.known.values()) if self.web_ui else self.chosen()
+        if not isinstance(self.runner, MasterRunner) and any(one.webhook for one in may_be_asked):
+            self.hooks = Hooks(self.options).start()
+        wanted = wanted_by(self.options, self.environment.host)
+        if self.web_ui and wanted.host:
+            return  # which provider it is shows when scenarios are chosen
+        targets = real_targets(list(dict.fromkeys(one.provider for one in may_be_asked)), wanted)
+        self._embed([provider for provider, target in targets.items() if target is None])
+        self._announce(targets)
+
+    def _shut(self) -> None:
+        """Stop what `_open` started."""
+        if self._sandbox is not None:
+            self._sandbox.stop()
+        if self.hooks is not None:
+            self.hooks.stop()
 
     def _roles(self) -> list[Role]:
         """Every chosen scenario with its target and means."""
@@ -200,7 +213,8 @@ class Conductor:
             raise UsageError(f"--sandbox-limit is {limit!r}, expected a whole number of requests per minute")
         names = sorted({one.provider for one in self.known.values()}) if self.web_ui else providers
         hooks = self.hooks.base if self.hooks else None
-        self._sandbox = Sandbox(names, options.get("fault") or (), int(limit) if limit else None, hooks).start()
+        self._sandbox = Sandbox(names, options.get("fault") or (), int(limit) if limit else None, hooks)
+        self._sandbox.start()
 
     def _announce(self, targets: Mapping[str, Target | None]) -> None:
         for provider, target in targets.items():

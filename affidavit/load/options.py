@@ -16,12 +16,12 @@ from affidavit.redaction import masked
 T = TypeVar("T")
 D = TypeVar("D")
 
-UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 HIGHEST_RATE = 100_000.0
 LONGEST_SECONDS = 7 * 24 * 3600.0
 _NUMBER = r"\d{1,9}(?:\.\d{1,6})?"
 _RATE = re.compile(rf"({_NUMBER})(?:/([smh]))?", re.ASCII)
-_SPAN = re.compile(rf"({_NUMBER})([smh]?)", re.ASCII)
+_SPAN = re.compile(rf"({_NUMBER})(ms|[smh]?)", re.ASCII)
 _WEIGHT = re.compile(rf"([a-z]+)=({_NUMBER})", re.ASCII)
 
 
@@ -47,7 +47,7 @@ def rate(text: str, where: str) -> float:
 
 
 def seconds(text: str, where: str, *, least: float = 0.001) -> float:
-    """A span: `90`, `90s`, `5m`, `2h`. Raises UsageError."""
+    """A span: `90`, `90s`, `500ms`, `5m`, `2h`. Raises UsageError."""
     found = _SPAN.fullmatch(text.strip())
     value = float(found[1]) * UNITS[found[2]] if found else -1.0
     if not least <= value <= LONGEST_SECONDS:

@@ -103,7 +103,7 @@ def test_a_lost_worker_breaks_the_run_and_what_was_measured_is_kept(tmp_path: Pa
         said = ""
         for heard in master.stdout:
             said += heard
-            if "All users spawned" in heard:
+            if "Sending spawn jobs" in heard:
                 break
         _wait_for_reports(master, workers)
         said += master.communicate(timeout=60)[0]

@@ -15,7 +15,9 @@ def test_a_rate_is_per_second_however_it_is_written(text: str, value: float) -> 
     assert options.rate(text, "--rate") == value
 
 
-@pytest.mark.parametrize(("text", "value"), [("90", 90.0), ("1.5s", 1.5), ("5m", 300.0), ("2h", 7200.0)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("90", 90.0), ("1.5s", 1.5), ("500ms", 0.5), ("5m", 300.0), ("2h", 7200.0)]
+)
 def test_a_span_is_in_seconds_however_it_is_written(text: str, value: float) -> None:
     assert options.seconds(text, "--duration") == value
 
