@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -83,6 +84,8 @@ def hints_of(talk: Talk) -> Hints:
     ends = talk.resets()
     windows |= {round(end, 2) for end in [*boundaries, *ends] if end > 0.2}
     windows |= {float(round(end)) for end in ends if end > 0.5}
+    apart = {round(after - before, 2) for before, after in pairwise(sorted(ends))}
+    windows |= {float(round(seconds)) for seconds in apart if seconds > 0.5} | {one for one in apart if one > 0.2}
     shortest = max(0.2, 1.2 * talk.trip)
     few = slice(None, None, max(1, len(windows) // 40))
     return Hints(

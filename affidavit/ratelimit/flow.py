@@ -27,6 +27,8 @@ Flow = Generator[Send | Wait, tuple[Reply, ...] | None, Verdict]
 TIE = 0.03
 """Probability that makes a family worth naming beside the best."""
 LEAST = 1e-3
+ALIKE_AT_ONE = ("fixed-window-first", "sliding-log", "token-bucket", "leaky-queue")
+"""With a limit of 1 each of them admits one request a window after the one before, and nothing tells them apart."""
 CLEARLY = 3.0
 """Difference of log-likelihoods at which one supposition is clearly better than another."""
 VISIBLE = {name: replace(family, counting=False) for name, family in FAMILIES.items() if not family.blocks}
@@ -78,18 +80,26 @@ def _verdict(talk: Talk, belief: Belief, mode: Mode, stopped: str) -> Verdict:
         ties += ("window-with-block",)
     window = _window(talk, belief, best)
     limit = _limit(talk, belief, best)
+    counts = _counts(best)
     return replace(
         common,
         family=best.name,
-        ties=ties,
+        ties=ties if counts else _alike(best.name, ties, limit),
         limit=limit,
         window=window,
         rate=_rate(limit, window) if window and best.family.gradual else None,
         block=_interval(best, best.supposed.block, ()) if best.family.blocks else None,
-        counts_refused=_counts(best),
+        counts_refused=counts,
         posterior=_likely(chances),
         reason=_reason(talk, best),
     )
+
+
+def _alike(name: str, ties: tuple[str, ...], limit: Interval) -> tuple[str, ...]:
+    """The ties, and with a limit of 1 those that do the very same then."""
+    if limit.best != 1 or name not in ALIKE_AT_ONE:
+        return ties
+    return tuple(dict.fromkeys((*ties, *(one for one in ALIKE_AT_ONE if one != name))))
 
 
 def _likely(chances: Mapping[str, float]) -> dict[str, float]:

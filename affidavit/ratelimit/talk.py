@@ -17,6 +17,8 @@ NO_ENTRY = frozenset({401, 403})
 LOST = 0.05
 """Share of a batch that may go without an answer."""
 LEAST_SPREAD = 0.002
+SAME_RESET = 1.5
+"""Seconds by which two announcements of one reset may differ."""
 
 Step = Generator[Send | Wait, tuple[Reply, ...] | None, "Seen"]
 
@@ -38,6 +40,8 @@ class Talk:
     said: list[Said] = field(default_factory=list)
     """Beside the trace, what each answer announced."""
     refused: int = 0
+    _resets: list[float] = field(default_factory=list)
+    """Those that were announced so far."""
     _trips: list[float] = field(default_factory=list)
     """Round trips of requests that did not have to wait."""
 
@@ -88,6 +92,14 @@ class Talk:
             end, off = note.reset_in(self.started + skew.best) or 0.0, (skew.high - skew.low) / 2
         rounded = 0.0 if note.reset_dialect == "epoch-ms" or note.reset != int(note.reset) else 1.0
         return Interval(end - rounded - off - self.trip, end - rounded / 2, end + off + self.trip)
+
+    def _news_of_reset(self, note: Said, answered: float) -> Interval | None:
+        """The announced reset, when it is another than before: what is said again tells nothing more."""
+        found = self._reset(note, answered)
+        if found is None or any(abs(found.best - known) < SAME_RESET for known in self._resets):
+            return None
+        self._resets.append(found.best)
+        return found
 
     def wait(self, until: float) -> Generator[Send | Wait, tuple[Reply, ...] | None, None]:
         """Let time pass until a moment since the first request. Raises StopError when that is beyond the cap."""
@@ -143,7 +155,7 @@ class Talk:
             max(0.0, longest - self.trip),
             min(left) if left else None,
             max((note.retry_after for note in refused if note.retry_after is not None), default=None),
-            self._reset(notes[-1], replies[-1].answered_at - (self.started or 0.0)) if served else None,
+            self._news_of_reset(notes[-1], replies[-1].answered_at - (self.started or 0.0)) if served else None,
         )
 
     def _check(self, replies: tuple[Reply, ...], notes: list[Said]) -> None:

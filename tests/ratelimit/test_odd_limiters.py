@@ -1,0 +1,97 @@
+"""The search for limits on limiters of unusual numbers and servers of unusual habits, in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from affidavit.ratelimit.flow import Caps, Mode, Reply, Verdict, Wait, examine
+from tests.limiters.dialects import Dialect
+from tests.limiters.families import (
+    ClockWindow,
+    Concurrency,
+    Decision,
+    FirstRequestWindow,
+    Gcra,
+    LeakyQueue,
+    Limiter,
+    SlidingLog,
+    TokenBucket,
+)
+from tests.limiters.simulated import Simulated
+
+START = 1_700_000_003.3
+ALIKE = {"fixed-window-first", "sliding-log", "token-bucket", "leaky-queue"}
+
+
+def searched(server: Simulated, mode: Mode = "active") -> Verdict:
+    """What the search comes to."""
+    flow, now, replies = examine(Caps(), mode), START, None
+    while True:
+        try:
+            step = flow.send(replies)
+        except StopIteration as end:
+            verdict = end.value
+            assert isinstance(verdict, Verdict)
+            return verdict
+        replies = None
+        if isinstance(step, Wait):
+            now = max(now, step.until)
+            continue
+        answers = server.ask_together(now, step.times)
+        now = max(one.answered for one in answers) + 0.0005
+        replies = tuple(Reply(one.status, one.headers, one.body, one.sent, one.answered) for one in answers)
+
+
+def bests(verdict: Verdict) -> tuple[object, ...]:
+    """Family, limit and window."""
+    limit, window = verdict.limit, verdict.window
+    return verdict.family, None if limit is None else limit.best, None if window is None else window.best
+
+
+@pytest.mark.parametrize("family", [FirstRequestWindow, SlidingLog, TokenBucket, Gcra, LeakyQueue])
+def test_with_a_limit_of_one_all_that_do_the_same_are_tied(family: Callable[[int, float], Limiter]) -> None:
+    verdict = searched(Simulated((family(1, 7.3),), 7.3))
+    assert {verdict.family, *verdict.ties} >= ALIKE
+    assert bests(verdict)[1:] == (1, pytest.approx(7.3, rel=0.01))
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "limit", "window"),
+    [
+        ("fixed-window-clock", ClockWindow, 3, 7.3),
+        ("sliding-log", SlidingLog, 3, 7.3),
+        ("token-bucket", TokenBucket, 5, 33.3),
+        ("concurrency", Concurrency, 3, 0.5),
+    ],
+)
+def test_odd_numbers_are_found(name: str, family: Callable[[int, float], Limiter], limit: int, window: float) -> None:
+    found = bests(searched(Simulated((family(limit, window),), window)))
+    assert found == (name, limit, None if name == "concurrency" else pytest.approx(window, rel=0.01))
+
+
+@pytest.mark.parametrize("factor", [0.3, 5.0])
+def test_a_lying_wait_does_not_mislead(factor: float) -> None:
+    def lie(decision: Decision) -> Decision:
+        return decision._replace(retry_after=decision.retry_after * factor)
+
+    server = Simulated((FirstRequestWindow(20, 10),), 10, Dialect("none", "seconds"), change=lie)
+    assert bests(searched(server)) == ("fixed-window-first", 20, pytest.approx(10, rel=0.01))
+
+
+def test_slow_answers_do_not_mislead() -> None:
+    server = Simulated((FirstRequestWindow(20, 30),), 30, round_trip=(0.8, 1.2))
+    assert bests(searched(server)) == ("fixed-window-first", 20, pytest.approx(30, rel=0.02))
+
+
+@pytest.mark.parametrize("skew", [0, 3600])
+def test_a_watcher_takes_the_window_of_the_clock_from_its_resets(skew: float) -> None:
+    server = Simulated((ClockWindow(20, 60),), 60, Dialect("x-epoch", "seconds"), skew=skew)
+    verdict = searched(server, "watching")
+    assert (*bests(verdict), verdict.refused) == ("fixed-window-clock", 20, 60, 0)
+
+
+def test_of_two_limits_the_one_that_is_met_is_found() -> None:
+    server = Simulated((FirstRequestWindow(10, 5), FirstRequestWindow(200, 600)), 5)
+    assert bests(searched(server))[1:] == (10, pytest.approx(5, rel=0.02))
