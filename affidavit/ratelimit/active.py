@@ -24,6 +24,9 @@ FIRST_BATCH = 4
 SURE = 0.985
 CLOSE = 0.009
 """Half the width of the window's interval that is close enough, relative."""
+LOOKS = 3
+HASTY = 4.0
+"""Requests that come back while a moment is uncertain, so that a few batches prove little."""
 TELLS = 0.04
 """Bits that a step must tell at least."""
 QUANTILES = (0.03, 0.08, 0.15, 0.3, 0.5, 0.75)
@@ -46,7 +49,7 @@ def active(talk: Talk, belief: Belief) -> Steps:
     yield from _ramp(talk, belief)
     budget = Budget(talk, belief)
     while not (budget.enough() and budget.settled()):
-        choice = _best(talk, belief)
+        choice = _best(talk, belief) or budget.look()
         if choice is None:
             return
         yield from talk.wait(choice.at)
@@ -107,6 +110,17 @@ class Budget:
 
     def __init__(self, talk: Talk, belief: Belief) -> None:
         self.talk, self.belief = talk, belief
+        self.looks = LOOKS
+
+    def look(self) -> Choice | None:
+        """Once more half a window later, where what comes back fast made the moments before uncertain."""
+        best = self.belief.best()
+        if not self.looks or not best.family.gradual:
+            return None
+        self.looks -= 1
+        view = View(self.belief)
+        at = self.talk.now + 0.6 * view.window
+        return Choice(at, int(view.most_room(at)) + 1, 0.0, 0.0)
 
     def settled(self) -> bool:
         """Whether it is still enough once all that is likely was varied."""
@@ -119,6 +133,8 @@ class Budget:
         first, *_ = self.belief.chances().values()
         weights = best.weights()
         limit, window = float(weights @ best.supposed.limit), float(weights @ best.supposed.window)
+        if best.family.gradual and self.looks and talk_blur(self.talk, limit / window) > HASTY:
+            return False
         fit = best.fit > best.fit.max() - 2
         spread = np.ptp(best.supposed.window[fit]) / 2 / window
         back = talk_blur(self.talk, limit / window) if best.family.refills else 0.0

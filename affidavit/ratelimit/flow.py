@@ -139,13 +139,10 @@ def _reason(talk: Talk, best: Population) -> str:
 
 
 def _interval(population: Population, values: Floats, told: Sequence[float], slack: int = 0) -> Interval:
-    """What the fit suppositions span; best is what was announced if it is among them, else the roundest."""
+    """What the fit suppositions span; best is what was announced, or whole, if that is among them, else the mean."""
     fit, likely = (values[population.fit > population.fit.max() - less] for less in (CLEARLY, CLEARLY / 2))
     mean = float(population.weights() @ values)
     among = [one for one in told if likely.min() - slack <= one <= likely.max() + slack]
-    best = min(among or likely.tolist(), key=lambda one: (_digits(one), abs(one - mean)))
+    round_ones = [float(one) for one in likely if one == round(one)] or [mean]
+    best = min(among or round_ones, key=lambda one: abs(one - mean))
     return Interval(float(fit.min()) - slack, float(best), float(fit.max()) + slack)
-
-
-def _digits(value: float) -> int:
-    return len(f"{value:.6g}".replace(".", "").strip("0"))
