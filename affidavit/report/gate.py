@@ -187,7 +187,8 @@ def _also(several: Sequence[Difference]) -> str:
     more = len(several) - 1
     if not more:
         return ""
-    return f" And {more} more {'ways' if several[0].identity.axis == Axis.CLAIM else 'places'}."
+    word = "way" if several[0].identity.axis == Axis.CLAIM else "place"
+    return f" And {more} more {word}{'' if more == 1 else 's'}."
 
 
 def _show_rest(assessment: Assessment) -> None:
@@ -195,7 +196,7 @@ def _show_rest(assessment: Assessment) -> None:
     weak = [one for one in decision.new if one.severity == Severity.WEAK]
     lost = [one for one in weak if one.identity.subject == "verdict-lost"]
     if lost:
-        _say("undecided", f"{len(lost)} claims that were decided before: {_some(one.identity.at for one in lost)}")
+        _say("undecided", f"{len(lost)} decided before: {_some(one.identity.at for one in lost)}")
     if others := len(weak) - len(lost):
         _say("seldom", f"{others} more differences were seen too seldom to be called changes")
     if decision.unseen:
