@@ -24,6 +24,7 @@ LIMITS_FLAGS = $(strip $(call flag,PROVIDER,--provider) $(call flag,TARGET,--tar
     $(call flag,SEED,--seed) $(call flag,OUT,--out))
 LIMITS_ARGS =
 BENCH_LIMITS_ARGS =
+BENCH_LOAD_ARGS =
 LOAD_FLAGS = $(strip $(call flag,TARGET,--host) $(call flag,KEYS,--keys) $(call flag,BUDGET,--budget) \
     $(call flag,SEED,--seed) $(call flag,OUT,--out) $(call flag,RATE,--rate) $(call flag,DURATION,--duration))
 BENCH_FOREIGN_ARGS =
@@ -60,7 +61,7 @@ NODE_TOOLS = lacking=""; \
         { npm install --no-progress --loglevel error && touch $(NODE_READY); }
 
 .PHONY: help setup contract test conformance lint lint-python lint-documents score score-unseen sandbox load limits \
-    bench-limits bench-gate report bench-report gate lock system-packages clean
+    bench-limits bench-load bench-gate report bench-report gate lock system-packages clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -152,6 +153,9 @@ bench-limits: $(READY) ## Hold that search to simulated limiters (BENCH_LIMITS_A
 
 load: $(READY) ## Run load scenarios without the web UI; without a key, on the embedded sandbox
 	@$(BIN)/locust -f load/ --headless $(LOAD_FLAGS) $(LOAD_ARGS) $(SCENARIOS)
+
+bench-load: $(READY) ## Measure the load generator beside stock Locust and k6, 13 minutes (BENCH_LOAD_ARGS=--short)
+	@$(BIN)/python -m tests.bench_load $(BENCH_LOAD_ARGS)
 
 lock: $(READY) ## Resolve requirements.txt again after a change in pyproject.toml (LOCK_ARGS=--upgrade: newest)
 	@$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header --no-emit-index-url \

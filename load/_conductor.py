@@ -43,6 +43,7 @@ from affidavit.load.thresholds import Threshold, exit_code, judged, read_thresho
 from affidavit.recorder import Recorder
 from affidavit.redaction import Redactor, masked
 from affidavit.report.load import show_load, write_load
+from affidavit.report.load_html import picture
 
 ALONE_DELAY, TOGETHER_DELAY = 0.1, 1.0
 """Seconds until the schedules begin: long enough for every process to get ready."""
@@ -162,6 +163,10 @@ class Conductor:
             self._sandbox.stop()
         if self.hooks is not None:
             self.hooks.stop()
+
+    def picture(self) -> dict[str, Any]:
+        """What has come so far, for the web UI."""
+        return picture([]) if self.run is None else picture(self.run.so_far(), self.run.broken)
 
     def _roles(self) -> list[Role]:
         """Every chosen scenario with its target and means."""
@@ -325,6 +330,11 @@ class Run:
             return INTERRUPTED
         return int(exit_code(self.lines, complete=not self.broken))
 
+    def so_far(self) -> list[dict[str, Any]]:
+        """What came, or would if it ended now."""
+        seconds = time.monotonic() - self._began
+        return self.lines or [self._line(role, seconds) for role in self.roles]
+
     def _deal(self, runner: MasterRunner) -> None:
         workers = sorted(client.id for client in runner.clients.ready)
         targets = {
@@ -427,13 +437,15 @@ class Run:
         seconds = time.monotonic() - self._began
         thresholds: list[Threshold] = self.conductor.thresholds
         for role in self.roles:
-            length = min(seconds, role.means.plan.seconds)
-            line = line_of(
-                self.totals[role.scenario.name], told(role.means.plan), length, dict.fromkeys(self._troubles)
-            )
+            line = self._line(role, seconds)
             line["thresholds"] = judged(line, thresholds, complete=not self.broken)
             self.lines.append(line)
         self._write()
+
+    def _line(self, role: Role, seconds: float) -> dict[str, Any]:
+        plan = role.means.plan
+        length = min(seconds, plan.seconds)
+        return line_of(self.totals[role.scenario.name], told(plan), length, dict.fromkeys(self._troubles))
 
     def _write(self) -> None:
         try:

@@ -20,6 +20,7 @@ from locust.web import WebUI
 
 from _conductor import Conductor
 from _options import add_options
+from _web import add_tab
 from _worker import Worker
 from affidavit.errors import AffidavitError
 from affidavit.load.flow import SEND
@@ -27,6 +28,7 @@ from affidavit.load.options import Shape
 from affidavit.load.scenario import Scenario
 from affidavit.profile import MAIN
 from affidavit.redaction import masked
+from affidavit.report.load_html import picture
 
 
 class LoadScenario(User):
@@ -71,6 +73,10 @@ def _add_options(parser: LocustArgumentParser, **_: Any) -> None:  # noqa: ANN40
 
 def _join(environment: Environment, runner: Runner, web_ui: WebUI | None = None, **_: Any) -> None:  # noqa: ANN401 - as above
     """Called once per process, before anything starts."""
+    conductors: list[Conductor] = []
+    if web_ui is not None:
+        base = environment.parsed_options.web_base_path if environment.parsed_options else None
+        add_tab(web_ui, base, lambda: conductors[0].picture() if conductors else picture([]))
     try:
         if isinstance(runner, WorkerRunner):
             Worker(environment, runner, [one.scenario() for one in scenarios()])
@@ -78,7 +84,7 @@ def _join(environment: Environment, runner: Runner, web_ui: WebUI | None = None,
         options = environment.parsed_options
         if options is not None and not options.user_classes:
             environment.user_classes = [one for one in scenarios() if one.by_default]
-        Conductor(environment, runner, web_ui, [one.scenario() for one in scenarios()])
+        conductors.append(Conductor(environment, runner, web_ui, [one.scenario() for one in scenarios()]))
     except AffidavitError as problem:
         click.echo(masked(f"affidavit: {problem}"), err=True)
         sys.exit(problem.exit_code)

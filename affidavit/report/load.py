@@ -1,4 +1,4 @@
-"""What a load run came to: `load.json`, `load.csv`, `junit.xml`, and the summary that a tired engineer reads."""
+"""What a load run came to: `load.html`, `load.json`, `load.csv`, `junit.xml`, and what a tired engineer reads."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ import click
 from affidavit.load.results import ALL, COUNTS, QUANTILES
 from affidavit.load.thresholds import MEASURES, shown
 from affidavit.report.files import xml_text
+from affidavit.report.load_html import load_html, picture
 
 Line = Mapping[str, Any]
 """A `load` line of the record."""
-FILES = ("load.json", "load.csv", "junit.xml")
+FILES = ("load.html", "load.json", "load.csv", "junit.xml")
 TIMES = ("from_intended", "service")
 SHOWN_QUANTILES = ("p50", "p95", "p99", "max")
 MOST_KEYS_SHOWN = 5
@@ -28,6 +29,7 @@ def write_load(folder: Path, lines: Sequence[Line], broken_off: str = "") -> Non
     """Everything that lies beside the record. `broken_off` says why the run ended early; '' when it did not."""
     folder.mkdir(parents=True, exist_ok=True)
     whole = {"broken_off": broken_off, "scenarios": [dict(line) for line in lines]}
+    (folder / "load.html").write_text(load_html(picture(lines, broken_off)), encoding="utf-8")
     (folder / "load.json").write_text(json.dumps(whole, indent=1), encoding="utf-8")
     with (folder / "load.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(table(lines))

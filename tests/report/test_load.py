@@ -45,7 +45,7 @@ chatmaid, mix: 1/s for 10 s
   send               100     100     100     100       100     100     100     100
   delivered by polling: 1 of 2, 1 not by the end; p50 2 s, p95 not reached
   BROKEN      limited at most 0 %: 10 %
-  files: reports/load/run.ndjson, load.json, load.csv, junit.xml
+  files: reports/load/run.ndjson, load.html, load.json, load.csv, junit.xml
 """
     )
 
