@@ -278,6 +278,8 @@ class Run:
         self.folder = Path(conductor.options.get("out") or "reports/load")
         self.player: Player | None = None
         self._ending = False
+        self._told_to_end = False
+        """Whether Locust is ending it, so that nobody has to end Locust."""
         self._workers: dict[str, list[int]] = {}
         """Worker -> numbers of the reports that came from it."""
         self._last: dict[str, dict[str, Any]] = {}
@@ -317,7 +319,7 @@ class Run:
         if self.ended.is_set():
             return
         if not self._ending:
-            self._ending = True
+            self._ending = self._told_to_end = True
             self.broken = self.broken or why
             self._tell_all(why)
         self.ended.wait(GOODBYE_SECONDS)
@@ -371,10 +373,9 @@ class Run:
                 self.totals[results.scenario].merge(results)
             self.broken = self.broken or self.player.broken
             self._troubles += self.player.troubles
-        was_asked_to_end = self._ending
         self._ending = True
         self._close()
-        if not was_asked_to_end:
+        if not self._told_to_end:
             conductor = self.conductor
             gevent.spawn(conductor.runner.quit if conductor.web_ui is None else conductor.runner.stop)
 
@@ -402,11 +403,11 @@ class Run:
             if client is not None and time.monotonic() - missed < LOST_SECONDS:
                 continue
             self._last[worker] = {}
+            runner.clients.pop(worker, None)  # Locust would try to send it a goodbye, and stay when it cannot
             if not self._ending:
                 self._ending = True
-                self._note(
-                    f"a worker was lost after {time.monotonic() - self._began:.0f} s, and what it had not reported"
-                )
+                seconds = time.monotonic() - self._began
+                self._note(f"a worker was lost after {seconds:.0f} s, and with it what it had not reported")
                 self._tell_all("another worker was lost")
 
     def _tell_all(self, why: str) -> None:
