@@ -17,7 +17,7 @@ TOO_MANY = 429
 _STATUS = re.compile("any|(?:not-)?[1-5](?:xx|XX|[0-9][0-9])")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answered:
     """An exchange that has a response, the two side by side."""
 
@@ -49,6 +49,7 @@ class Evidence:
             by_source[exchange.source].append(exchange)
             if exchange.operation and exchange.response:
                 by_operation[exchange.operation].append(Answered(exchange, exchange.response))
+        object.__setattr__(self, "_found", {})
         object.__setattr__(self, "_by_source", by_source)
         object.__setattr__(self, "_by_operation", by_operation)
         object.__setattr__(self, "_by_seq", {exchange.seq: exchange for exchange in self.exchanges})
@@ -63,12 +64,24 @@ class Evidence:
         return [Answered(one, one.response) for one in self.asked(step) if one.response]
 
     def of(self, operations: str | Iterable[str], status: StatusSpec = "any") -> list[Answered]:
-        """Every answered exchange of the operations (`*` = all documented ones) whose status fits, in order."""
+        """Every answered exchange of the operations (`*` = all documented ones) whose status fits, in order.
+
+        The list is given to all who ask the same, and not to be changed.
+        """
+        names = (operations,) if isinstance(operations, str) else tuple(operations)
+        known: dict[tuple[tuple[str, ...], str], list[Answered]] = self.__dict__["_found"]
+        key = (names, repr(status))
+        if key not in known:
+            known[key] = self._of(names, status)
+        return known[key]
+
+    def _of(self, names: tuple[str, ...], status: StatusSpec) -> list[Answered]:
         by_operation: Mapping[str, list[Answered]] = self.__dict__["_by_operation"]
-        names = [operations] if isinstance(operations, str) else list(operations)
         chosen = by_operation if "*" in names else names
-        found = [one for name in chosen for one in by_operation.get(name, []) if fits(status, one.response.status)]
-        return sorted(found, key=lambda one: one.seq) if len(list(chosen)) > 1 else found
+        some = [one for name in chosen for one in by_operation.get(name, [])]
+        fitting = {code for code in {one.response.status for one in some} if fits(status, code)}
+        found = [one for one in some if one.response.status in fitting]
+        return sorted(found, key=lambda one: one.seq) if len(chosen) > 1 else found
 
     def at(self, seqs: Iterable[int]) -> list[Exchange]:
         """The exchanges with these numbers; a number may be that of a delivery, which is none."""

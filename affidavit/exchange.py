@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from sys import intern
 from typing import Any, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
@@ -25,18 +26,28 @@ class _Absent:
 ABSENT = _Absent()
 
 
+@lru_cache(maxsize=4096)
 def _json_or_absent(text: str | None) -> Any:  # noqa: ANN401 - any JSON value, or ABSENT
+    """The same object for the same text, since long runs get the same refusal thousands of times; not to be changed."""
     if not text:
         return ABSENT
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return _DECODER.decode(text)
     except (ValueError, RecursionError):
         return ABSENT
+
+
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names are kept once for all bodies: there are thousands with the same."""
+    return {intern(name): value for name, value in members}
 
 
 def _refuse(constant: str) -> Any:  # noqa: ANN401 - never returns
     """NaN and Infinity, which Python reads and JSON does not have."""
     raise ValueError(constant)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=_object)
 
 
 @dataclass(frozen=True)
@@ -88,7 +99,7 @@ class Response:
         return self.header(name) is not None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """One request with its response or the transport error that came instead."""
 
@@ -110,8 +121,14 @@ class Exchange:
     elapsed: float
     """Seconds until the response was complete."""
 
+    def forget(self) -> None:
+        """Drop the bodies as JSON, which take more memory than all else; they are read again when asked for."""
+        for part in (self.request, self.response):
+            if part:
+                vars(part).pop("json", None)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """One webhook that the provider posted to the harness's receiver, with what the receiver answered."""
 

@@ -22,6 +22,7 @@ from affidavit.exchange import ABSENT
 from affidavit.pointer import join, tokens
 
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
+MOST_REMEMBERED = 20_000
 _BASE = "urn:affidavit:openapi"
 _UTC_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})")
 
@@ -76,7 +77,9 @@ class OpenApiDocument:
         self._registry: Registry[Any] = Registry().with_resource(_BASE, resource)
         self.operations = {operation.id: operation for operation in _operations(document)}
         self._validators: dict[str, Draft202012Validator] = {}
-        self._scalars: dict[tuple[str, type, Any], list[SchemaError]] = {}
+        self._scalars: dict[tuple[str | int, type, Any], list[SchemaError]] = {}
+        self._inline: dict[int, tuple[Mapping[str, Any], Draft202012Validator]] = {}
+        """By identity of the schema, which is kept so that no other can get it."""
         # The document never changes, so what is found once stays true.
         self.schemas_at = cache(self._schemas_at)
         self.requires = cache(self._requires)
@@ -156,8 +159,14 @@ class OpenApiDocument:
             return self._errors(schema, value)
         key = (schema, type(value), value)
         if key not in self._scalars:
-            self._scalars[key] = self._errors(schema, value)
+            self._remember(key, self._errors(schema, value))
         return self._scalars[key]
+
+    def _remember(self, key: tuple[str | int, type, Any], errors: list[SchemaError]) -> None:
+        """Keep an answer; all are dropped when they are too many, so that a long record does not fill the memory."""
+        if len(self._scalars) >= MOST_REMEMBERED:
+            self._scalars.clear()
+        self._scalars[key] = errors
 
     def _errors(self, schema: str, value: Any) -> list[SchemaError]:  # noqa: ANN401 - any JSON value
         if schema not in self._validators:
@@ -166,7 +175,17 @@ class OpenApiDocument:
 
     def inline_errors(self, schema: Mapping[str, Any], value: Any) -> list[SchemaError]:  # noqa: ANN401 - JSON value
         """The same for a schema given in place; `#/components/...` references point into this document."""
-        return [_schema_error(error) for error in _leaves(self._validator(schema).iter_errors(value))]
+        if id(schema) not in self._inline:
+            self._inline[id(schema)] = (schema, self._validator(schema))
+        if isinstance(value, list | dict):
+            return self._inline_errors(schema, value)
+        key = (id(schema), type(value), value)
+        if key not in self._scalars:
+            self._remember(key, self._inline_errors(schema, value))
+        return self._scalars[key]
+
+    def _inline_errors(self, schema: Mapping[str, Any], value: Any) -> list[SchemaError]:  # noqa: ANN401 - JSON value
+        return [_schema_error(error) for error in _leaves(self._inline[id(schema)][1].iter_errors(value))]
 
     def _validator(self, schema: Mapping[str, Any]) -> Draft202012Validator:
         return Draft202012Validator(schema, registry=self._registry, format_checker=FORMATS)

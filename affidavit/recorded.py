@@ -87,5 +87,7 @@ def rejudged(catalog: Catalog, recorded: Recorded, sandbox_keys: Mapping[str, st
     """What the run came to, judged again by the catalog; `sandbox_keys` are shown in its curl commands."""
     evidence = Evidence(recorded.exchanges, recorded.deliveries, recorded.skipped, embedded=recorded.embedded)
     verdicts = judge(catalog, evidence)
+    for exchange in recorded.exchanges:
+        exchange.forget()
     stopped = "" if recorded.complete else recorded.reason or INTERRUPTED
     return Result(verdicts, len(recorded.exchanges), evidence, recorded.target, sandbox_keys or {}, stopped)

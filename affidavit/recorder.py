@@ -92,11 +92,11 @@ def read_record(path: Path) -> Iterator[Line]:
 
 
 class _Reader:
-    """Types the lines, holds them to their order, and keeps equal headers once: they are most of a record."""
+    """Types the lines, holds them to their order, and keeps equal headers and names once: they are most of a record."""
 
     def __init__(self) -> None:
         self.begun = self._ended = False
-        self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
+        self._known: dict[Any, Any] = {}
 
     def __call__(self, line: bytes) -> Line:
         """One line. Raises ValueError, TypeError, KeyError, AttributeError or RecursionError."""
@@ -115,6 +115,8 @@ class _Reader:
         if kind not in {"exchange", "delivery"}:
             _check(row, _FIELDS.get(kind, {}))
             return {"kind": kind, **row}
+        for name in ("provider", "operation", "source", "role"):
+            row |= {name: self._once(row[name])} if name in row else {}
         row["request"] = Request(**self._tuples(row["request"]))
         if kind == "delivery":
             return Delivery(**row)
@@ -125,8 +127,13 @@ class _Reader:
     def _tuples(self, part: dict[str, Any]) -> dict[str, Any]:
         for name in ("headers", "query"):
             if name in part:
-                part[name] = tuple(self._pairs.setdefault(one, one) for one in map(tuple, part[name]))
+                part[name] = self._once(tuple(self._once((str(one), str(two))) for one, two in part[name]))
+        part |= {name: self._once(part[name]) for name in ("method", "body") if name in part}
         return part
+
+    def _once(self, value: Any) -> Any:  # noqa: ANN401 - text, or tuples of text
+        """The first of all equal values."""
+        return self._known.setdefault(value, value)
 
 
 def _check_manifest(kind: str, row: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ The records hold a run on the embedded sandbox, its invented requests repeated, 
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
@@ -92,7 +93,15 @@ def numbered(recorded: Recorded) -> Iterator[Exchange]:
     last = recorded.exchanges[-1]
     yield from recorded.exchanges
     for number, one in enumerate(cycle(invented), 1):
-        yield replace(one, seq=last.seq + number, at=last.at + number / 100)
+        seq = last.seq + number
+        request = replace(one.request, url=renamed(one.request.url, seq), path=renamed(one.request.path, seq))
+        answer = one.response and replace(one.response, body=renamed(one.response.body, seq))
+        yield replace(one, seq=seq, at=last.at + number / 100, request=request, response=answer)
+
+
+def renamed(text: str, seq: int) -> str:
+    """The text with ids that no other exchange has."""
+    return re.sub(r"[0-9a-f]{8}(?=[0-9a-f]{4})", f"{seq:08x}", text)
 
 
 def reported(record: Path) -> tuple[float, float]:

@@ -327,12 +327,6 @@ def _by_key(case: Case) -> dict[str, list[Answered]]:
     return grouped
 
 
-def _concurrent(case: Case) -> set[str]:
-    """Steps whose requests were sent at once: the order in which the server took them is not known."""
-    probes = case.script.probes.values()
-    return {f"{probe.id}/{call.id}" for probe in probes for call in probe.calls if call.together > 1}
-
-
 def _step(case: Case, before: Answered, after: Answered) -> int | None:
     """How far Remaining fell between two neighbours of one window; None when they cannot be compared."""
     limit = case.profile.rate_limit
@@ -340,7 +334,8 @@ def _step(case: Case, before: Answered, after: Answered) -> int | None:
     left = [_header(limit.remaining_header, one) for one in (before, after)]
     sources = {before.exchange.source, after.exchange.source}
     overlap = after.exchange.at < before.exchange.at + before.exchange.elapsed
-    unordered = overlap or bool(sources & _concurrent(case))
+    # In which order the server took requests that were sent at once is not known.
+    unordered = overlap or bool(sources & case.script.together)
     unknown_key = UNAUTHORIZED in {before.response.status, after.response.status}
     if (
         unordered

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
@@ -150,7 +151,7 @@ class Probe:
     """Whether its steps need of each other only what they name, so that some of them can be asked without the rest."""
     steps: tuple[Step, ...]
 
-    @property
+    @cached_property
     def calls(self) -> tuple[Call, ...]:
         """The steps that send something."""
         return tuple(step for step in self.steps if isinstance(step, Call))
@@ -167,6 +168,13 @@ class Script:
 
     bodies: Mapping[str, Any]
     probes: Mapping[str, Probe]
+
+    @cached_property
+    def together(self) -> frozenset[str]:
+        """Steps whose requests are sent at once."""
+        return frozenset(
+            f"{probe.id}/{call.id}" for probe in self.probes.values() for call in probe.calls if call.together > 1
+        )
 
 
 def read_script(data: Mapping[str, Any], operations: Sequence[str], roles: Sequence[str]) -> Script:

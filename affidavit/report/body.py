@@ -80,10 +80,11 @@ class _Layout:
             self._new_line(depth)
             name: str | int = number
             if opening == "{":
-                name = json.loads(self._take())
+                key = self._take()
                 self._take()
                 self.row += " "
-            self.value(join(pointer, name), depth)
+                name = json.loads(key) if self._wanted else ""
+            self.value(join(pointer, name) if self._wanted else "", depth)
             if self._tokens[self._at] != ",":
                 return
             self._take()
