@@ -129,13 +129,19 @@ def items(case: Case) -> Judgement:
                 continue
             judged.append(one)
             count += sum(equal(got, wanted) for got in shown_there)
-            cut |= (number(_total(listing, one)) or 0) > len(shown_there)
+            cut |= _cut(listing, one, len(shown_there))
     expected, fine = _count_rule(case, count)
     if cut and not fine and _count_rule(case, sys.maxsize)[1]:
         return undecided(f"a page of {case.steps()[0]} shows only part of its list")
     what = f"{expected} with {where['at']} {shown(wanted)}"
     findings = [case.finding(what, f"{count}", judged)] if judged and not fine else []
     return judgement(judged, findings, case.why(*case.steps()))
+
+
+def _cut(listing: Listing, one: Answered, items: int) -> bool:
+    """Whether a full page leaves more for the next."""
+    asked = _parameter(one, listing.limit_parameter) or listing.default_limit
+    return asked is not None and items >= asked and (number(_total(listing, one)) or 0) > items
 
 
 def same_items(case: Case) -> Judgement:
