@@ -243,7 +243,9 @@ class Planner:
 
     def _unit(self, part: Part, bits: int, line: tuple[int, ...], rows: frozenset[int]) -> _Unit:
         probe, calls = part.probe, self._calls(part.probe)
-        usage = Counter(role for call in calls for role in [call.role] * call.least)
+        # A key in another header than its own may not count as this key's request.
+        plain = [call for call in calls if call.authorization is None]
+        usage = Counter(role for call in plain for role in [call.role] * call.least)
         return _Unit(
             part=part,
             bits=bits,
