@@ -41,8 +41,8 @@ class Recorded:
 
     @property
     def provider(self) -> str:
-        """Whose API was asked."""
-        return str(self.manifest["provider"])
+        """Whose API was asked; a load run may ask several."""
+        return str(self.manifest.get("provider") or ", ".join(self._targets))
 
     @property
     def what(self) -> str:
@@ -52,12 +52,17 @@ class Recorded:
     @property
     def target(self) -> str:
         """The base URL that was asked, or `embedded`."""
-        return str(self.manifest["target"])
+        return str(self.manifest.get("target") or ", ".join(dict.fromkeys(self._targets.values())))
 
     @property
     def embedded(self) -> bool:
         """Whether the embedded sandbox was asked."""
         return self.target == EMBEDDED_TARGET
+
+    @property
+    def _targets(self) -> Mapping[str, str]:
+        targets: Mapping[str, str] = self.manifest.get("targets", {})
+        return targets
 
 
 def fold(lines: Iterable[Line]) -> Recorded:

@@ -142,7 +142,7 @@ def _check_manifest(kind: str, row: dict[str, Any]) -> None:
     if row["version"] > VERSION:
         raise ValueError(f"it is of version {row['version']}, and this Affidavit reads {VERSION}; use a newer one")
     if row.get("what") != "load":  # which may ask several providers
-        _check(row, {"provider": str, "target": str})
+        _check(row, {"targets": dict} if "targets" in row else {"provider": str, "target": str})
 
 
 def _check(row: Mapping[str, Any], fields: Mapping[str, type | tuple[type, ...]]) -> None:

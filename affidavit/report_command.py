@@ -9,11 +9,11 @@ import click
 
 from affidavit.catalog import Catalog
 from affidavit.errors import UsageError
-from affidavit.recorded import Recorded
+from affidavit.recorded import CONTRACT, Recorded
 from affidavit.report.formats import FORMATS
 from affidavit.report.limit_lines import limit_said
 from affidavit.report.load import show_load
-from affidavit.report.replay import Replay
+from affidavit.report.replay import EMBEDDED, Replay
 from affidavit.report.runs import Run, read_runs
 from affidavit.report.terminal import printable, show_verdicts
 from affidavit.sandbox.server import PROVIDERS, imitation
@@ -85,6 +85,9 @@ def show_runs(runs: Sequence[Run]) -> None:
 def replay_of_record(catalog: Catalog, recorded: Recorded, folder: Path) -> Replay:
     """How the requests of a recorded run can be sent again. Raises UsageError for an embedded sandbox nobody has."""
     manifest = recorded.manifest
+    if recorded.what != CONTRACT:
+        where = EMBEDDED if recorded.embedded else recorded.target
+        return Replay(catalog.profile.key_env, folder / "bodies", where)
     seed = manifest.get("seed", DEFAULT_SEED)
     worn = manifest.get("deviations", [])
     if not isinstance(seed, int) or not isinstance(worn, list):

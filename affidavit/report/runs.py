@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from affidavit.catalog import Catalog
-from affidavit.documents import digests, load_catalog
+from affidavit.documents import digests, load_catalog, providers
 from affidavit.errors import UsageError
 from affidavit.exchange import Exchange
 from affidavit.finding import Finding
+from affidavit.openapi_document import OpenApiDocument
+from affidavit.probes.script import Script
 from affidavit.recorded import CONTRACT, Recorded, rejudged
 from affidavit.recorder import RECORD, read_run
 from affidavit.report.replay import Replay
@@ -66,9 +68,19 @@ def records(path: Path) -> list[Path]:
 
 def _run(path: Path, replay_of: ReplayOf) -> Run:
     recorded = read_run(path)
+    if recorded.what != CONTRACT:
+        catalog = _without_claims(recorded.provider)
+        return Run(path, catalog, recorded, rejudged(catalog, recorded), replay_of(catalog, recorded, path.parent))
     catalog = load_catalog(recorded.provider)
     replay = replay_of(catalog, recorded, path.parent)
-    ledger = catalog if recorded.what == CONTRACT else replace(catalog, claims={})
     then, now = recorded.manifest.get("documents"), digests(catalog.provider)
     changed = sorted(name for name in now if then.get(name) != now[name]) if isinstance(then, Mapping) else ()
-    return Run(path, catalog, recorded, rejudged(ledger, recorded, replay.shown), replay, tuple(changed))
+    return Run(path, catalog, recorded, rejudged(catalog, recorded, replay.shown), replay, tuple(changed))
+
+
+def _without_claims(provider: str) -> Catalog:
+    """What is known of a provider that is only measured; of several together, or of any address, only a name."""
+    if provider in providers():
+        return replace(load_catalog(provider), claims={})
+    profile = replace(load_catalog(providers()[0]).profile, provider=provider, title=provider)
+    return Catalog(provider, OpenApiDocument({}), {}, Script({}, {}), profile, "", {})

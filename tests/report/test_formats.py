@@ -16,13 +16,14 @@ from referencing.jsonschema import DRAFT6
 
 from affidavit.documents import ROOT, load_catalog
 from affidavit.errors import RecordError, UsageError
+from affidavit.recorder import Recorder
 from affidavit.report.files import mark_latest
 from affidavit.report.formats import FORMATS
 from affidavit.report.rows import report_of
 from affidavit.report.runs import Run, read_runs, records
 from affidavit.report_command import replay_of_record
 from affidavit.session import Settings, run
-from tests.report.samples import hostile_run
+from tests.report.samples import hostile_run, limits_line, load_line
 
 SCHEMAS = Path(__file__).parent / "schemas"
 FAULT = "limit-one-refused"
@@ -180,3 +181,27 @@ def test_latest_points_at_the_newest_and_never_replaces_what_somebody_made(tmp_p
     (tmp_path / "latest").mkdir()
     mark_latest(tmp_path, tmp_path / "one")
     assert not (tmp_path / "latest").is_symlink()
+
+
+def test_what_was_only_measured_is_shown_whatever_was_asked(tmp_path: Path) -> None:
+    manifests: dict[str, dict[str, Any]] = {
+        "url": {"what": "limits", "provider": "http://127.0.0.1:9", "target": "http://127.0.0.1:9"},
+        "load": {"what": "load", "targets": {"chatmaid": "embedded", "whatsapi": "embedded"}},
+    }
+    for name, manifest in manifests.items():
+        recorder = Recorder(tmp_path / name / "run.ndjson", manifest)
+        recorder.result("limits", limits_line())
+        recorder.result("load", load_line())
+        recorder.end(complete=True)
+    read = read_runs([tmp_path], replay_of_record)
+    shown = {one.provider: (one.title, one.where, one.requests, one.counts.total) for one in report_of(read).runs}
+    assert shown == {
+        "chatmaid, whatsapi": ("chatmaid, whatsapi", "embedded sandbox", 100, 0),
+        "http://127.0.0.1:9": ("http://127.0.0.1:9", "http://127.0.0.1:9", 100, 0),
+    }
+    assert report_of(read).headline == "2 load thresholds not kept"
+    for name in FORMATS:
+        assert FORMATS[name].render(read)
+    page = FORMATS["markdown"].render(read)
+    assert "limit of main getAccount: fixed-window-first: 5 requests in 10 s (9.9 to 10.1)" in page
+    assert "steady: p95 at most 0.01, got 0.06: **not kept**" in page
