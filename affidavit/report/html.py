@@ -123,6 +123,7 @@ def _limit(line: Any, charts: list[Chart]) -> dict[str, Any]:  # noqa: ANN401 - 
 
 def _load(line: Any, charts: list[Chart]) -> dict[str, Any]:  # noqa: ANN401 - a line of a record
     return {
+        "provider": str(line.get("provider", "")),
         "title": str(line.get("scenario", "load")),
         "facts": list(facts_of_load(line)),
         "quantiles": list(quantile_rows(line)),

@@ -19,6 +19,18 @@ COUNTED = {
 }
 
 
+def load_said(line: Line) -> str:
+    """What one scenario came to, in a sentence."""
+    outcomes = line.get("outcomes") or {}
+    counted = ", ".join(f"{count:,} {name}" for name, count in outcomes.items())
+    times = (line.get("quantiles") or {}).get("all") or {}
+    felt, service = _row(times.get("from_intended"))[2], _row(times.get("service"))[2]
+    slow = f"; 95 % within {felt} ms from the intended start, {service} ms from sending" if times else ""
+    return (
+        f"{line.get('provider', '')} {line.get('scenario', '')}: {line.get('sent', 0):,} sent, {counted}{slow}".strip()
+    )
+
+
 def facts_of_load(line: Line) -> Iterator[tuple[str, str]]:
     """What was asked and what came, by name."""
     plan = line.get("plan") or {}

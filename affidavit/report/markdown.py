@@ -11,6 +11,7 @@ from typing import Any
 from affidavit.finding import VerdictKind
 from affidavit.report.changes import fenced, plain
 from affidavit.report.limit_lines import limit_said
+from affidavit.report.load_lines import load_said
 from affidavit.report.rows import ClaimRow, Report, RunRow
 
 MOST_CLAIMS = 30
@@ -73,6 +74,7 @@ def _place(claim: ClaimRow) -> str:
 
 
 def _load(one: Mapping[str, Any]) -> Iterator[str]:
+    yield plain(load_said(one))
     for threshold in one.get("thresholds", ()):
         word = {True: "kept", False: "**not kept**"}.get(threshold.get("kept"), "no verdict")
         named = plain(f"{one.get('scenario', '')}: {threshold.get('name')} at most {threshold.get('limit')}")

@@ -60,9 +60,10 @@ def records(path: Path) -> list[Path]:
         return [path]
     if (path / RECORD).exists():
         return [path / RECORD]
-    found = sorted(one / RECORD for one in path.iterdir() if not one.is_symlink() and (one / RECORD).exists())
+    below = [one for depth in ("*", "*/*") for one in path.glob(f"{depth}/{RECORD}")]
+    found = sorted(one for one in below if not any(folder.is_symlink() for folder in (one.parent, one.parent.parent)))
     if not found:
-        raise UsageError(f"there is no {RECORD} in {path}, nor in a folder in it; `affidavit run` makes one")
+        raise UsageError(f"there is no {RECORD} in {path}, nor in the folders in it; `affidavit run` makes one")
     return found
 
 

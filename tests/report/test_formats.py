@@ -189,7 +189,7 @@ def test_what_was_only_measured_is_shown_whatever_was_asked(tmp_path: Path) -> N
         "load": {"what": "load", "targets": {"chatmaid": "embedded", "whatsapi": "embedded"}},
     }
     for name, manifest in manifests.items():
-        recorder = Recorder(tmp_path / name / "run.ndjson", manifest)
+        recorder = Recorder(tmp_path / "limits" / name / "run.ndjson", manifest)
         recorder.result("limits", limits_line())
         recorder.result("load", load_line())
         recorder.end(complete=True)
@@ -204,4 +204,5 @@ def test_what_was_only_measured_is_shown_whatever_was_asked(tmp_path: Path) -> N
         assert FORMATS[name].render(read)
     page = FORMATS["markdown"].render(read)
     assert "limit of main getAccount: fixed-window-first: 5 requests in 10 s (9.9 to 10.1)" in page
+    assert "chatmaid steady: 100 sent, 90 ok, 10 limited, 0 failed, 0 timeout; 95 % within 60.0 ms" in page
     assert "steady: p95 at most 0.01, got 0.06: **not kept**" in page
