@@ -156,7 +156,7 @@ def _best(talk: Talk, belief: Belief) -> Choice | None:
         return Choice(best.at - talk.trip / 2, best.times, best.bits, best.cost)
     room = view.median(view.room(now))
     if room >= 1:
-        later = 0.0 if view.sure else 0.35 * view.window
+        later = 0.0 if view.sure or view.timeless else 0.35 * view.window
         return Choice(talk.now + later, int(room) + (not view.fills), 0.0, room)
     return None
 
@@ -172,7 +172,7 @@ def _soon(view: View, now: float) -> list[tuple[float, int]]:
         at = now + later * view.window
         sizes = {int(room) + 1 for room in view.quantiles(view.room(at), (0.1, 0.5, 0.9))}
         sizes |= {size for size in (1, 2, 4, 16, 64) if size < view.limit}
-        found += [(at, size) for size in sizes if later or view.sure or size <= 1 + view.limit / 2]
+        found += [(at, size) for size in sizes if later or view.sure or view.timeless or size <= 1 + view.limit / 2]
     return found
 
 
@@ -193,6 +193,8 @@ class View:
         self.weights = np.concatenate([one.weights() * chances[one.name] for one in self._parts])
         self.sure = next(iter(chances.values())) > SURE
         best = belief.best()
+        self.timeless = best.family.timeless
+        """Whether nothing is used up, so that full batches one after the other are the quickest way to be sure."""
         fit = best.fit > best.fit.max() - 2
         self.fills = best.family.blocks and np.ptp(best.supposed.window[fit]) > CLOSE * best.supposed.window[fit].max()
         """Whether the limit is to be used up without a refusal, which would hide the window behind a block."""

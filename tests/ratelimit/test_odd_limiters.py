@@ -95,3 +95,11 @@ def test_a_watcher_takes_the_window_of_the_clock_from_its_resets(skew: float) ->
 def test_of_two_limits_the_one_that_is_met_is_found() -> None:
     server = Simulated((FirstRequestWindow(10, 5), FirstRequestWindow(200, 600)), 5)
     assert bests(searched(server))[1:] == (10, pytest.approx(5, rel=0.02))
+
+
+def test_requests_at_once_are_told_from_short_windows_by_full_batches_one_after_the_other() -> None:
+    # Every batch takes 0.5 s. A window that is longer cannot admit a full one each time.
+    verdict = searched(Simulated((Concurrency(10, 0.5),), 0.5, round_trip=(0.001, 0.004)))
+    assert bests(verdict) == ("concurrency", 10, None)
+    assert verdict.seconds < 20
+    assert verdict.requests < 120
