@@ -123,9 +123,11 @@ def items(case: Case) -> Judgement:
         listing = case.profile.listings[case.call(step).operation]
         for one in case.good(step):
             shown_there = [first(item, where["at"]) for item in items_of(listing, one)]
+            if case.param("optional"):
+                shown_there = [got for got in shown_there if got is not ABSENT]
             if not readable(listing, one) or ABSENT in shown_there:
                 continue
-            if case.param("unless_empty") and not shown_there:
+            if (case.param("unless_empty") or case.param("optional")) and not shown_there:
                 continue
             judged.append(one)
             count += sum(equal(got, wanted) for got in shown_there)

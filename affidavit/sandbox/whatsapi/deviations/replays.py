@@ -94,6 +94,26 @@ class Racing(Around):
         return self.inner.step(with_request_header(request, KEY, None) if now - before < AT_ONCE else request, now)
 
 
+class RacingUnseen(Racing):
+    """They all get the first one's answer, but each makes a message."""
+
+    def __init__(self, inner: Machine) -> None:
+        super().__init__(inner)
+        self._first: dict[str, Response] = {}
+
+    def step(self, request: Request, now: float) -> Response:
+        """The answer, whose headers alone are those of the message it made."""
+        key = request.headers.get(KEY)
+        at_once = key is not None and now - self._latest.get(key, -AT_ONCE) < AT_ONCE
+        response = super().step(request, now)
+        if key is None or b'"dry_run"' in request.body:
+            return response
+        if at_once and key in self._first:
+            return with_header(replace(response, body=self._first[key].body), REPLAYED, "true")
+        self._first[key] = response
+        return response
+
+
 class Taken(Around):
     """A key that one account used is taken for all."""
 
@@ -260,4 +280,10 @@ FAULTS: tuple[Deviation, ...] = (
     ),
     fault("key-taken-for-all", "isolation", "A key that one account used is taken for all.", Taken),
     fault("keys-race", "idempotency", "Simultaneous requests with one key make one message each.", Racing),
+    fault(
+        "keys-race-unseen",
+        "idempotency",
+        "Simultaneous requests with one key make one message each, and all get the answer of the first.",
+        RacingUnseen,
+    ),
 )
