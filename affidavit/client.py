@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -36,6 +36,25 @@ TIMEOUT_SECONDS = 30.0
 USER_AGENT = "affidavit"
 
 
+Headers = list[tuple[bytes, bytes]]
+Answerer = Callable[[str, bytes, Headers, bytes], tuple[int, Headers, bytes]]
+"""Method, target with query, headers, body -> status, headers, body."""
+
+
+class _InMemory(httpx.BaseTransport):
+    """Hands requests to somebody in this process."""
+
+    def __init__(self, answerer: Answerer) -> None:
+        self._answerer = answerer
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Ask and wrap up the answer."""
+        status, headers, body = self._answerer(
+            request.method, request.url.raw_path, list(request.headers.raw), request.read()
+        )
+        return httpx.Response(status, headers=headers, content=body)
+
+
 class BudgetSpentError(IncompleteError):
     """The hard count of requests is used up."""
 
@@ -56,6 +75,8 @@ class Client:
     budget: int | None = None
     polite: bool = False
     """Whether to keep within the profile's own count per window, when no header tells what is left."""
+    direct: Answerer | None = None
+    """Who answers in place of the network."""
     sent: int = 0
     exchanges: list[Exchange] = field(default_factory=list)
     limits: dict[str, int] = field(default_factory=dict)
@@ -75,7 +96,13 @@ class Client:
         A cookie that an answer sets would make the next request that of a caller who is known, whatever its key.
         """
         none = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-        self._http = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False, cookies=none)
+        self._http = httpx.Client(
+            timeout=TIMEOUT_SECONDS,
+            follow_redirects=False,
+            trust_env=False,
+            cookies=none,
+            transport=_InMemory(self.direct) if self.direct else None,
+        )
         self._roles = {key: role for role, key in self.keys.items()}
 
     def close(self) -> None:

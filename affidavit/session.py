@@ -81,6 +81,8 @@ class Settings:
     """Public base address for webhooks, and the local port it forwards to."""
     command: tuple[str, ...] = ()
     """How the run was called, for the record."""
+    direct: bool = False
+    """Whether the embedded sandbox is asked in memory, which is faster than over a socket."""
     what: str = "contract"
     """What kind of run it is, for the record."""
 
@@ -227,6 +229,7 @@ class Session:
             recorder=self.recorder,
             redactor=self.redactor,
             budget=settings.budget,
+            direct=server.ask if server and settings.direct else None,
         )
         profile = catalog.profile
         self.scope = Scope(

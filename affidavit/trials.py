@@ -64,7 +64,9 @@ def _once(trial: Trial) -> Outcome:
     # Hundreds of requests that only meet a large limit tell nothing of a deviation that is not about limits.
     dear = {name for name, probe in catalog.script.probes.items() if probe.last and probe.requests > DEAR}
     leave_out = frozenset(dear) if deviations and trial.family not in OF_LIMITS else frozenset()
-    settings = Settings(seed=seed, budget=trial.budget, examples=0, deviations=deviations, leave_out=leave_out)
+    settings = Settings(
+        seed=seed, budget=trial.budget, examples=0, deviations=deviations, leave_out=leave_out, direct=True
+    )
     with TemporaryDirectory() as folder:
         result = run(catalog, settings, Path(folder), lambda *_: None)
     broken = [one for one in result.verdicts if one.kind is VerdictKind.BROKEN]

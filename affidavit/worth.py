@@ -6,7 +6,7 @@ Sets of steps are bits of one number, since a plan compares very many of them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
@@ -51,19 +51,15 @@ class Worth:
     @cached_property
     def _touched(self) -> Mapping[int, frozenset[int]]:
         """Bit -> the rows it is evidence for."""
-        return {
-            bit: frozenset(place for place, (_, groups, _) in enumerate(self._rows) if any(bit & one for one in groups))
-            for bit in self._bit.values()
-        }
+        found: dict[int, set[int]] = {bit: set() for bit in self._bit.values()}
+        for place, (_, groups, _) in enumerate(self._rows):
+            for bit in (bit for group in groups for bit in _single(group)):
+                found[bit].add(place)
+        return {bit: frozenset(places) for bit, places in found.items()}
 
     def rows(self, bits: int) -> frozenset[int]:
         """The rows that these steps are evidence for."""
-        found: set[int] = set()
-        while bits:
-            lowest = bits & -bits
-            found |= self._touched[lowest]
-            bits ^= lowest
-        return frozenset(found)
+        return frozenset(place for bit in _single(bits) for place in self._touched[bit])
 
     def unsettled(self, rows: Iterable[int], asked: int) -> set[int]:
         """Those of the rows for which more evidence still counts otherwise than it did before."""
@@ -93,3 +89,11 @@ class Worth:
             has = sum(bool(group & both) for group in groups)
             total += weight * (has * has - had * had) / len(groups) ** 2
         return total
+
+
+def _single(bits: int) -> Iterator[int]:
+    """Each of the bits as a number of its own."""
+    while bits:
+        lowest = bits & -bits
+        yield lowest
+        bits ^= lowest

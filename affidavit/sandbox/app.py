@@ -125,6 +125,24 @@ class SandboxApp:
         content = b"" if request.method == "HEAD" else response.body
         await send({"type": "http.response.body", "body": content})
 
+    async def ask(
+        self, method: str, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """Answer one request of somebody in this process: status, headers and body."""
+        path, _, query = target.partition(b"?")
+        scope = {"type": "http", "method": method, "raw_path": path, "query_string": query, "headers": headers}
+        said: list[Message] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body}
+
+        async def send(message: Message) -> None:
+            said.append(message)
+
+        await self(scope, receive, send)
+        start, content = said
+        return start["status"], start["headers"], content["body"]
+
     async def advance(self, seconds: float) -> float:
         """Move the virtual clock, with everything that is due on the way; return the moment it then shows.
 

@@ -206,6 +206,12 @@ class SandboxServer:
         """
         return self._running.run(self._running.app.advance(seconds))
 
+    def ask(
+        self, method: str, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """Answer a request without a socket between: status, headers and body."""
+        return self._running.run(self._running.app.ask(method, target, headers, body))
+
     def control(self, action: str, arguments: Mapping[str, Json]) -> Json:
         """Do something only a sandbox can; raises UnknownControlError when this one cannot."""
         return self._running.run(self._running.app.control(action, arguments))
