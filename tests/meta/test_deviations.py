@@ -38,6 +38,10 @@ FAITHFUL = [Trial(one, "seed", str(seed), "") for one in providers() for seed in
 UNTOUCHED: Mapping[str, Mapping[str, str]] = {"chatmaid": {}, "whatsapi": {}}
 """Provider -> claim the faithful sandbox keeps and no fault breaks -> why not."""
 
+NOW_AND_THEN = "sometimes-"
+"""Of a fault that shows on every so-many-th answer alone, the row names what it can break: on which answers it falls
+depends on the order of the requests, which the plan is free to choose."""
+
 SOMETIMES = {
     "sometimes-no-recipient-shown": ("CM-056", 3),
     "sometimes-moments-cut": ("CM-090", 4),
@@ -83,7 +87,12 @@ def trials(request: pytest.FixtureRequest) -> Iterator[Trials]:
 
 @pytest.mark.parametrize("trial", FAULTS, ids=named)
 def test_a_fault_breaks_exactly_the_claims_it_names(trial: Trial, trials: Trials) -> None:
-    assert sorted(trials[trial].result().broken) == sorted(expected(trial.provider)[trial.name])
+    broken, named = set(trials[trial].result().broken), set(expected(trial.provider)[trial.name])
+    if trial.name.startswith(NOW_AND_THEN):
+        assert broken
+        assert broken <= named
+    else:
+        assert sorted(broken) == sorted(named)
 
 
 @pytest.mark.parametrize("trial", VARIANTS, ids=named)
