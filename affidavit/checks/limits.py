@@ -195,7 +195,8 @@ def own_budget(case: Case) -> Judgement:
     # One that is refused as well may only have been as busy itself; one that is served never is a doubt.
     others = [
         one
-        for one in case.evidence.answered(case.param("other"))
+        for step in case.steps("other")
+        for one in case.evidence.answered(step)
         if one.response.status != TOO_MANY or _recent(case, one) < served
     ]
     findings = [
@@ -203,8 +204,8 @@ def own_budget(case: Case) -> Judgement:
         for one in others
         if one.response.status == TOO_MANY
     ]
-    busy = not others and case.evidence.answered(case.param("other"))
-    missing = "the other key had been as busy itself" if busy else case.evidence.why_missing(case.param("other"))
+    busy = not others and any(case.evidence.answered(step) for step in case.steps("other"))
+    missing = "the other key had been as busy itself" if busy else case.evidence.why_missing(case.steps("other")[0])
     return judgement(others, findings, missing)
 
 

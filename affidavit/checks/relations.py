@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -94,10 +95,17 @@ def sums(case: Case) -> Judgement:
         if total is None or parts is None:
             continue
         judged.append(one)
-        if total != sum(parts):
+        if not _adds_up(total, sum(parts), [number(first(one.response.json, at)) for at in case.param("perhaps", [])]):
             expected = f"{case.param('total')} = {' + '.join(map(_plain, parts)) or '0'} = {_plain(sum(parts))}"
             findings.append(case.finding(expected, _plain(total), one, case.param("total")))
     return judgement(judged, findings, "no answer held both the total and its parts")
+
+
+def _adds_up(total: float, parts: float, perhaps: list[float | None]) -> bool:
+    """Whether the total is the sum, with or without what may count beside it; that may be more when it is not told."""
+    told = [one for one in perhaps if one is not None]
+    sums = {parts + sum(some) for count in range(len(told) + 1) for some in itertools.combinations(told, count)}
+    return total in sums or (len(told) < len(perhaps) and total >= parts)
 
 
 def ratio(case: Case) -> Judgement:

@@ -129,7 +129,7 @@ CHECKS: Mapping[str, Check] = {
     "differ": _row(relations.differ, "", "normal at", "left right step", {"normal": relations.NORMAL}),
     "all-same": _row(relations.all_same, "", "normal at", "places step", {"normal": relations.NORMAL}),
     "grows": _row(relations.grows, "before after", "by at_least"),
-    "sums": _row(relations.sums, "operation status total parts"),
+    "sums": _row(relations.sums, "operation status total parts", "perhaps"),
     "ratio": _row(relations.ratio, "operation status value of over", "decimals"),
     "replayed": _row(relations.replayed, "first again"),
     "same-moment": _row(relations.same_moment, "left right within"),

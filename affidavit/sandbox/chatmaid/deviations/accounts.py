@@ -299,6 +299,20 @@ FAULTS = (
         "No inbound message can be read alone.",
         refuse(status(LETTER, "200"), 404, "Inbound message not found"),
     ),
+    # sending
+    row(
+        "markup-refused",
+        "encoding",
+        "A text with a tag is refused.",
+        answer_to(
+            status(SEND, "201"),
+            lambda request, response, now: (
+                failure(ProblemError(400, "content must be plain text"), request.path, now)
+                if "<b>" in str(json_of(request.body).get("content"))
+                else response
+            ),
+        ),
+    ),
     # usage
     row(
         "usage-period-ignored",
@@ -318,6 +332,12 @@ FAULTS = (
                 else response
             ),
         ),
+    ),
+    row(
+        "usage-counts-too-few",
+        "totals",
+        "The messages in all are one fewer than those pending, sent and failed.",
+        body(status(USAGE, "200"), "/data/messages/total", lambda total: total - 1),
     ),
     row(
         "usage-default-day",

@@ -61,6 +61,16 @@ class _NoLimit(Around):
         return without_limit(self.inner, request, now)
 
 
+class _Done(Around):
+    """A refused send makes its message."""
+
+    def step(self, request: Request, now: float) -> Response:
+        response = self.inner.step(request, now)
+        if response.status == 429 and SEND.asks(request):
+            without_limit(self.inner, request, now)
+        return response
+
+
 class _Other(Around):
     """A limit of so many more or fewer requests."""
 
@@ -162,6 +172,12 @@ FAULTS = (
         sometimes(ACCOUNT, 2, lambda inner: _NoLimit(inner, ACCOUNT)),
     ),
     row("limit-shared-by-keys", "rate-limit", "One key's requests use up another's.", _Shared),
+    row(
+        "limited-but-sent",
+        "rate-limit",
+        "A send that is refused for too many requests is done all the same.",
+        _Done,
+    ),
     row("limit-for-ever", "rate-limit", "A key that was refused once stays refused.", _NeverAgain),
     row(
         "limit-answers-503",

@@ -335,6 +335,12 @@ FAULTS = (
         cut(LIST, lambda items, page, limit: _slice(_without_failed(items), page, limit)),
     ),
     row(
+        "list-of-unknown-phone-shows-all",
+        "filter",
+        "Asked for the messages of a phone that nobody has, the list shows all.",
+        asked_query(LIST, "phoneNumberId", lambda text: text if text.strip("0") else None),
+    ),
+    row(
         "list-lacks-newest",
         "workflow",
         "The newest message is in no list.",
