@@ -39,6 +39,8 @@ FOLLOWED_HINTS = 3
 SURPRISE = 1.5
 TRIES = 3
 ROUND = (0.5, 1, 2, 3, 5, 6, 10, 12, 15, 20, 24, 30, 40, 45, 60, 90, 100, 120, 180, 300, 600, 900)
+NEAR = 2.5
+"""Factor between a window and those it may have been taken for."""
 SHORTEST, LONGEST = 0.2, 900.0
 
 
@@ -76,7 +78,7 @@ class Hints:
     shortest: float = SHORTEST
 
 
-NOTHING = Supposed(*(np.zeros(0),) * 4, np.zeros(0, dtype=bool))
+NOTHING = Supposed(*(np.zeros(0),) * 4, *(np.zeros(0, dtype=bool),) * 2)
 
 
 class Population:
@@ -265,9 +267,13 @@ class Population:
         shift = np.clip(boundary.std(), 1e-3, 0.3 * window) * chance.normal(size=count)
         shift = shift * chance.choice([0.0, 0.1, 0.4, 1.0], count)
         limit = parents.limit + np.where(chance.random(count) < 0.25, chance.integers(-2, 4, count), 0)
+        limit = np.maximum(1.0, limit)
+        if self.family.refills:  # what shows clearly is the pace
+            window = np.where(chance.random(count) < 0.5, parents.window * limit / parents.limit, window)
         block = parents.block * np.exp(np.where(chance.random(count) < 0.7, width, 0.0) * chance.normal(size=count))
-        counts = np.where(chance.random(count) < 0.1, ~parents.counts, parents.counts)
-        return Supposed(np.maximum(1.0, limit), window, phase + shift, block, counts & self.family.counting)
+        counts = np.where(chance.random(count) < 0.1, ~parents.counts, parents.counts) & self.family.counting
+        generous = np.where(chance.random(count) < 0.1, ~parents.generous, parents.generous) & self.family.rounding
+        return Supposed(limit, window, phase + shift, block, counts, generous)
 
     def _fresh(self, count: int, history: Sequence[Seen], hints: Hints) -> Supposed:
         chance = self._chance
@@ -285,15 +291,18 @@ class Population:
             parents = self.supposed[chance.choice(len(self.fit), count, p=self.weights())]
             limit = np.where(chance.random(count) < 0.5, parents.limit, limit)
             window = np.where(chance.random(count) < 0.2, parents.window, window)
-            best, usual = int(self.fit.argmax()), min(count // 2, len(ROUND))
-            window[:usual], limit[:usual] = np.array(ROUND)[:usual], self.supposed.limit[best]
+            best = int(self.fit.argmax())
+            usual = _usual_near(float(self.supposed.window[best]))
+            if len(usual):
+                window[: count // 3], limit[: count // 3] = chance.choice(usual, count // 3), self.supposed.limit[best]
         phase = _either(chance.random(count) * window, hints.boundaries, 0.3, chance)
         phase = np.where(chance.random(count) < 0.8, end, phase) if self.family.boundaries else phase
         block = window * chance.choice([1.0, 1.0, 2.0, 3.0, 5.0, 10.0], count)
         block = _either(block, tuple(seen.wait for seen in history if seen.wait), 0.3, chance)
         block = np.where(chance.random(count) < 0.5, clues.locks(block), block)
         counts = (chance.random(count) < 0.3) & self.family.counting
-        return Supposed(np.maximum(1.0, limit), window, phase, block, counts)
+        generous = (chance.random(count) < 0.3) & self.family.rounding
+        return Supposed(np.maximum(1.0, limit), window, phase, block, counts, generous)
 
     def _limits(self, count: int, history: Sequence[Seen], hints: Hints) -> Floats:
         """What the batches up to a refusal say of the limit, whichever of them the window began with."""
@@ -446,6 +455,7 @@ def _oddity(supposed: Supposed, family: Family, hints: Hints) -> Floats:
     """Log of how likely the parameters are beforehand: round numbers, and windows longer than an answer takes."""
     odd = np.where(_roundness(supposed.window) > 0, 0.0, -1.0)
     odd = odd + np.where(supposed.counts, -1.0, 0.0) + _roundness_of_limit(supposed.limit)
+    odd = odd + np.where(supposed.generous, -0.5, 0.0)
     if family.timeless:
         odd = odd + (1.0 if hints.policies else 0.0)
     else:
@@ -469,6 +479,12 @@ def _roundness_of_limit(limit: Floats) -> Floats:
     return found
 
 
+def _usual_near(window: float) -> Floats:
+    """Usual windows for which this one may have been taken."""
+    usual = np.array(ROUND, dtype=float)
+    return usual[np.abs(np.log(usual / window)) < np.log(NEAR)]
+
+
 def _snapped(seconds: Floats) -> Floats:
     """The nearest round number; of long spans, of five or ten seconds."""
     grain = np.where(seconds < 3, 0.1, np.where(seconds < 20, 0.5, np.where(seconds < 60, 1.0, 5.0)))
@@ -490,4 +506,5 @@ def _joined(*parts: Supposed) -> Supposed:
         np.concatenate([one.phase for one in parts]),
         np.concatenate([one.block for one in parts]),
         np.concatenate([one.counts for one in parts]),
+        np.concatenate([one.generous for one in parts]),
     )

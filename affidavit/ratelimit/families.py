@@ -10,8 +10,8 @@ and an admission proves room. Moments are seconds since the first request of the
 
 To add a family, write a class with these methods and give it a row in `FAMILIES`.
 
-Inelegant: sliding counters differ in how they round, by one request at most; `room` is that of those that admit while
-the estimate plus one is within the limit.
+Sliding counters differ in how they round: most admit while the estimate plus one is within the limit, generous ones
+while the estimate is below the limit, which is one request more wherever the estimate is no whole number.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ Flags: TypeAlias = NDArray[np.bool_]
 
 GRAIN = 1e-7
 """Seconds, or requests, that rounding may cost."""
+NEARLY_ONE = 1 - 1e-3
+"""What a generous limiter admits above its limit: less than one request."""
 LONG_AGO = -1e9
 
 
@@ -44,10 +46,17 @@ class Supposed:
     """Seconds that a refusal locks out."""
     counts: Flags
     """Whether refused requests use up the limit too."""
+    generous: Flags
+    """Whether a fraction of a request below the limit is enough to admit one."""
 
     def __getitem__(self, chosen: NDArray[np.intp] | Flags) -> Supposed:
         return Supposed(
-            self.limit[chosen], self.window[chosen], self.phase[chosen], self.block[chosen], self.counts[chosen]
+            self.limit[chosen],
+            self.window[chosen],
+            self.phase[chosen],
+            self.block[chosen],
+            self.counts[chosen],
+            self.generous[chosen],
         )
 
 
@@ -179,6 +188,7 @@ class SlidingCounter:
 
     def __init__(self, supposed: Supposed) -> None:
         self.p = supposed
+        self._most = supposed.limit + np.where(supposed.generous, NEARLY_ONE, 0.0)
         self._number = np.full(supposed.limit.shape, LONG_AGO)
         self._now = np.zeros(supposed.limit.shape)
         self._before = np.zeros(supposed.limit.shape)
@@ -193,22 +203,22 @@ class SlidingCounter:
         return number, np.clip(1 - (into - number), 0.0, 1.0), now, before
 
     def room(self, t: Floats) -> Floats:
-        """The limit less the estimate, rounded down."""
+        """What is left of the most that the estimate may come to, rounded down."""
         _, share, now, before = self._counts(t)
-        return np.maximum(0.0, np.floor(self.p.limit - before * share - now + 1e-4))
+        return np.maximum(0.0, np.floor(self._most - before * share - now + 1e-4))
 
     def take(self, t: Floats, admitted: Floats, refused: Floats) -> None:
         """Count in the window of `t`; when one was refused, what was not seen was others'."""
         number, share, now, before = self._counts(t)
         counted = now + admitted + np.where(self.p.counts, refused, 0)
-        full = np.maximum(counted, np.floor(self.p.limit - before * share))
+        full = np.maximum(counted, np.floor(self._most - before * share))
         counted = np.where(refused > 0, full, counted)
         self._number, self._now, self._before = number, counted, before
 
     def ready(self, t: Floats) -> Floats:
         """Where the falling estimate has room for one."""
         number, _, now, before = self._counts(t)
-        begin, room = self.p.phase + number * self.p.window, self.p.limit - 1
+        begin, room = self.p.phase + number * self.p.window, self._most - 1
         in_this = begin + self.p.window * (1 - (room - now) / np.maximum(before, GRAIN))
         in_next = begin + self.p.window * (2 - np.minimum(1.0, room / np.maximum(now, GRAIN)))
         return np.where(self.room(t) >= 1, t, np.maximum(t, np.where(now <= room, in_this, in_next)))
@@ -329,6 +339,8 @@ class Family:
     blocks: bool = False
     counting: bool = False
     """Whether it can differ by refused requests counting."""
+    rounding: bool = False
+    """Whether it can differ by being generous."""
     gradual: bool = False
     """Whether room comes back bit by bit."""
     refills: bool = False
@@ -344,7 +356,7 @@ FAMILIES: Mapping[str, Family] = {
     "fixed-window-first": Family(FirstRequestWindow, "fixed window that the first request begins", 0.0, counting=True),
     "sliding-log": Family(SlidingLog, "sliding log", -0.3, counting=True),
     "sliding-counter": Family(
-        SlidingCounter, "sliding counter of two windows", -1.0, phased=True, counting=True, gradual=True
+        SlidingCounter, "sliding counter of two windows", -1.0, phased=True, counting=True, rounding=True, gradual=True
     ),
     "token-bucket": Family(TokenBucket, "token bucket (GCRA)", 0.0, gradual=True, refills=True),
     "leaky-queue": Family(TokenBucket, "leaky queue, which delays", -0.5, gradual=True, refills=True, delays=True),

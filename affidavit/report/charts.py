@@ -199,7 +199,8 @@ def _foretold(line: Line, trace: Sequence[Sequence[Any]], admitted: Sequence[boo
     ones = np.ones(len(windows))
     counts = np.full(len(windows), bool(line.get("counts_refused")))
     block = ones * (_best(line.get("block")) or 0)
-    machine = family.machine(Supposed(ones * limit, windows, phases, block, counts))
+    generous = np.zeros(len(windows), dtype=bool)
+    machine = family.machine(Supposed(ones * limit, windows, phases, block, counts, generous))
     rooms = []
     for row, ok in zip(trace, admitted, strict=True):
         at = ones * float(row[0])

@@ -16,6 +16,7 @@ from tests.limiters.families import (
     Gcra,
     LeakyQueue,
     Limiter,
+    SlidingCounter,
     SlidingLog,
     TokenBucket,
 )
@@ -103,3 +104,11 @@ def test_requests_at_once_are_told_from_short_windows_by_full_batches_one_after_
     assert bests(verdict) == ("concurrency", 10, None)
     assert verdict.seconds < 20
     assert verdict.requests < 120
+
+
+@pytest.mark.parametrize("generous", [True, False])
+@pytest.mark.parametrize(("limit", "window"), [(7, 10.0), (20, 2.0), (20, 60.0)])
+def test_a_sliding_counter_is_found_however_it_rounds(limit: int, window: float, *, generous: bool) -> None:
+    dialect = Dialect("x-delta", "seconds")
+    verdict = searched(Simulated((SlidingCounter(limit, window, generous=generous),), window, dialect))
+    assert bests(verdict) == ("sliding-counter", limit, pytest.approx(window, rel=0.01))
