@@ -482,7 +482,7 @@ def _roundness_of_limit(limit: Floats) -> Floats:
 def _usual_near(window: float) -> Floats:
     """Usual windows for which this one may have been taken."""
     usual = np.array(ROUND, dtype=float)
-    return usual[np.abs(np.log(usual / window)) < np.log(NEAR)]
+    return np.asarray(usual[np.abs(np.log(usual / window)) < np.log(NEAR)])
 
 
 def _snapped(seconds: Floats) -> Floats:
