@@ -6,11 +6,8 @@ seed, breaks none. Claims nobody could have decided (they need what the embedded
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import re
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -21,7 +18,7 @@ from affidavit.catalog import Catalog
 from affidavit.documents import load_catalog, providers
 from affidavit.finding import VerdictKind
 from affidavit.sandbox.server import PROVIDERS
-from affidavit.score import Outcome, Trial
+from affidavit.score import Trial
 from affidavit.session import Settings, run
 from affidavit.trials import attempt
 from affidavit.verdict import Result
@@ -48,8 +45,6 @@ SOMETIMES = {
 }
 """Fault of Chatmaid that shows now and then -> a claim it breaks, and on every how-many-th answer."""
 
-Trials = Mapping[Trial, Future[Outcome]]
-
 
 def named(trial: Trial) -> str:
     """How a trial is called on the command line."""
@@ -74,20 +69,9 @@ def contract(provider: str, folder: Path, *deviations: str) -> Result:
     return run(catalog(provider), settings, folder, lambda *_: None)
 
 
-@pytest.fixture(scope="module")
-def trials(request: pytest.FixtureRequest) -> Iterator[Trials]:
-    """A run for each chosen test, on every core."""
-    calls = [getattr(item, "callspec", None) for item in request.session.items]
-    params = [call.params.get("trial") for call in calls if call is not None]
-    chosen = [trial for trial in dict.fromkeys(params) if isinstance(trial, Trial)]
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
-        yield {trial: pool.submit(attempt, trial) for trial in chosen}
-        pool.shutdown(cancel_futures=True)
-
-
 @pytest.mark.parametrize("trial", FAULTS, ids=named)
-def test_a_fault_breaks_exactly_the_claims_it_names(trial: Trial, trials: Trials) -> None:
-    broken, named = set(trials[trial].result().broken), set(expected(trial.provider)[trial.name])
+def test_a_fault_breaks_exactly_the_claims_it_names(trial: Trial) -> None:
+    broken, named = set(attempt(trial).broken), set(expected(trial.provider)[trial.name])
     if trial.name.startswith(NOW_AND_THEN):
         assert broken
         assert broken <= named
@@ -96,13 +80,13 @@ def test_a_fault_breaks_exactly_the_claims_it_names(trial: Trial, trials: Trials
 
 
 @pytest.mark.parametrize("trial", VARIANTS, ids=named)
-def test_a_variant_breaks_nothing(trial: Trial, trials: Trials) -> None:
-    assert trials[trial].result().broken == ()
+def test_a_variant_breaks_nothing(trial: Trial) -> None:
+    assert attempt(trial).broken == ()
 
 
 @pytest.mark.parametrize("trial", FAITHFUL, ids=named)
-def test_the_faithful_sandbox_breaks_nothing(trial: Trial, trials: Trials) -> None:
-    assert trials[trial].result().broken == ()
+def test_the_faithful_sandbox_breaks_nothing(trial: Trial) -> None:
+    assert attempt(trial).broken == ()
 
 
 @pytest.mark.parametrize(("fault", "claim", "every"), [(fault, *shown) for fault, shown in SOMETIMES.items()])

@@ -145,7 +145,7 @@ def _with_inbound(inner: Machine) -> Machine:
 
     def change(request: Request, response: Response, now: float) -> Response:
         received: Any = json_of(inner.step(replace(request, path="/v1/messages/inbound"), now).body)
-        found = [_as_outbound(one) for one in received["data"]["data"]]
+        found = [_as_outbound(one) for one in received["data"]["data"]] if received.get("success") else []
         limit = number(request, "limit", 20)
         return with_json(
             response,
