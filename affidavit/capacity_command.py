@@ -13,7 +13,7 @@ from affidavit.documents import load_catalog
 from affidavit.errors import IncompleteError, RecordError, UsageError
 from affidavit.load.capacity import INTERVALS, Quota, measured, planned
 from affidavit.profile import Profile
-from affidavit.recorder import read_record
+from affidavit.recorder import RECORD, read_record
 from affidavit.report.capacity import show_capacity
 
 GUESSED_POLLS = (1.0, 2.0, 4.0, 8.0)
@@ -55,7 +55,7 @@ def capacity_command(  # noqa: PLR0913, PLR0917 - the options of a command line
 ) -> None:
     """Say how many messages a minute fit a limit, and when webhooks beat polling.
 
-    RECORD is the run.ndjson of a load run. Without it, name --provider and --plan, or --limit.
+    RECORD is the run.ndjson of a load run, or its folder. Without it, name --provider and --plan, or --limit.
     """
     if record is None:
         if every:
@@ -66,6 +66,7 @@ def capacity_command(  # noqa: PLR0913, PLR0917 - the options of a command line
         return
     if polls:
         raise UsageError("--polls-per-message is read from the record; leave one of the two out")
+    record = record / RECORD if record.is_dir() else record
     lines = [line for line in _lines(record) if provider in {None, line.get("provider")}]
     if not lines:
         raise UsageError(f"{record} has no result of the provider {provider!r}")

@@ -2,23 +2,26 @@
 
 `fold` takes the lines in order, `rejudged` gives their verdicts. They are those of the live run, which judges the same
 exchanges, deliveries and skips. Newer documents may judge otherwise: `manifest["documents"]` has the digests to tell.
+A run that was broken off was never judged live. What had no time to come is then held against nobody.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from affidavit.catalog import Catalog
 from affidavit.evidence import Evidence
 from affidavit.exchange import Delivery, Exchange
+from affidavit.finding import Verdict, VerdictKind
 from affidavit.verdict import Result, judge
 
 EMBEDDED_TARGET = "embedded"
 """What the manifest of a run against the embedded sandbox has for its target."""
 CONTRACT = "contract"
 INTERRUPTED = "it was interrupted"
+BROKEN_OFF = "the run was broken off before all webhooks could arrive"
 
 Line = dict[str, Any] | Exchange | Delivery
 """One line of a record: exchanges and deliveries are typed, all others are objects with a `kind`."""
@@ -38,6 +41,8 @@ class Recorded:
     complete: bool = False
     reason: str = INTERRUPTED
     """Why the run is not complete; '' when it is."""
+    judged: bool = False
+    """Whether the run came to its end, so that all it had asked was waited for."""
 
     @property
     def provider(self) -> str:
@@ -85,14 +90,30 @@ def fold(lines: Iterable[Line]) -> Recorded:
         else:
             (ends if line["kind"] == "end" else results).append(line)
     complete, reason = (bool(ends[0]["complete"]), str(ends[0]["reason"])) if ends else (False, INTERRUPTED)
-    return Recorded(manifest, tuple(exchanges), tuple(deliveries), skipped, tuple(results), complete, reason)
+    judged = complete or bool(ends and ends[0].get("judged"))
+    return Recorded(manifest, tuple(exchanges), tuple(deliveries), skipped, tuple(results), complete, reason, judged)
 
 
 def rejudged(catalog: Catalog, recorded: Recorded, sandbox_keys: Mapping[str, str] | None = None) -> Result:
     """What the run came to, judged again by the catalog; `sandbox_keys` are shown in its curl commands."""
     evidence = Evidence(recorded.exchanges, recorded.deliveries, recorded.skipped, embedded=recorded.embedded)
-    verdicts = judge(catalog, evidence)
+    verdicts = judge(catalog, evidence) if recorded.judged else _broken_off(catalog, recorded)
     for exchange in recorded.exchanges:
         exchange.forget()
     stopped = "" if recorded.complete else recorded.reason or INTERRUPTED
     return Result(verdicts, len(recorded.exchanges), evidence, recorded.target, sandbox_keys or {}, stopped)
+
+
+def _broken_off(catalog: Catalog, recorded: Recorded) -> list[Verdict]:
+    """Verdicts without the probe that was under way, and none that a webhook is missing."""
+    probe = recorded.exchanges[-1].source.partition("/")[0] if recorded.exchanges else ""
+    cut = probe if probe in catalog.script.probes else None
+    settled = tuple(one for one in recorded.exchanges if one.source.partition("/")[0] != cut)
+    evidence = Evidence(settled, recorded.deliveries, recorded.skipped, embedded=recorded.embedded)
+    hearing = {claim.id for claim in catalog.claims.values() if any(row.hears for row in claim.decided_by)}
+    return [
+        replace(one, kind=VerdictKind.UNDECIDED, reason=BROKEN_OFF, findings=(), proven_at=0)
+        if one.claim in hearing and one.kind is VerdictKind.BROKEN
+        else one
+        for one in judge(catalog, evidence)
+    ]

@@ -55,11 +55,12 @@ class Recorder:
         """What a run came to that is not a fold over exchanges: a line of this kind."""
         self._write({"kind": kind, **data})
 
-    def end(self, *, complete: bool, reason: str = "") -> None:
-        """The end marker; only the first one counts."""
+    def end(self, *, complete: bool, reason: str = "", judged: bool = False) -> None:
+        """The end marker; only the first one counts. `judged`: what was asked came to its end, complete or not."""
         if self._file.closed:
             return
-        self._write({"kind": "end", "complete": complete, "reason": reason})
+        more = {"judged": True} if judged and not complete else {}
+        self._write({"kind": "end", "complete": complete, "reason": reason, **more})
         self._file.close()
 
     def _write(self, row: dict[str, Any]) -> None:

@@ -301,6 +301,7 @@ class Session:
                 if probe not in self.skipped:
                     self._skip(probe, str(spent))
         except BaseException as problem:
+            self._deliveries()
             self.close(
                 str(problem) if isinstance(problem, AffidavitError) else f"interrupted: {type(problem).__name__}"
             )
@@ -346,7 +347,7 @@ class Session:
         if self._result is None:
             deliveries = self._deliveries()
             stopped = "; ".join(self.client.stuck.values())
-            self.close(stopped, complete=not stopped)
+            self.close(stopped, complete=not stopped, judged=True)
             evidence = Evidence(
                 tuple(self.client.exchanges), deliveries, self.skipped, embedded=self.server is not None
             )
@@ -354,10 +355,10 @@ class Session:
             self._result = Result(verdicts, self.client.sent, evidence, self.target, self.sandbox_keys, stopped)
         return self._result
 
-    def close(self, reason: str = "not finished", *, complete: bool = False) -> None:
+    def close(self, reason: str = "not finished", *, complete: bool = False, judged: bool = False) -> None:
         """End the record, unless it has ended, and the connections."""
         self.client.close()
-        self.recorder.end(complete=complete, reason=reason)
+        self.recorder.end(complete=complete, reason=reason, judged=judged)
 
     @property
     def sandbox_keys(self) -> Mapping[str, str]:

@@ -88,6 +88,8 @@ def _join(environment: Environment, runner: Runner, web_ui: WebUI | None = None,
     except AffidavitError as problem:
         click.echo(masked(f"affidavit: {problem}"), err=True)
         sys.exit(problem.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 _hooks: Any = events  # which Locust has no types for

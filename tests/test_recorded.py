@@ -13,7 +13,8 @@ import pytest
 from affidavit.documents import load_catalog, providers
 from affidavit.errors import RecordError
 from affidavit.exchange import Exchange, Request, Response
-from affidavit.recorded import INTERRUPTED, rejudged
+from affidavit.finding import VerdictKind
+from affidavit.recorded import INTERRUPTED, fold, rejudged
 from affidavit.recorder import VERSION, Recorder, read_record, read_run
 from affidavit.session import Settings, open_session, run
 
@@ -58,6 +59,7 @@ def test_a_record_judged_again_gives_the_verdicts_of_the_live_run(
 def test_a_run_that_was_interrupted_can_be_judged_and_is_incomplete(path: Path) -> None:
     with open_session(CATALOGS["chatmaid"], Settings(examples=0), path.parent) as session:
         session.probe(session.catalog.script.probes["discover"])
+        session.probe(session.catalog.script.probes["no-key"])
         session.recorder._file.flush()
         before = path.read_bytes()
     path.write_bytes(before)
@@ -66,6 +68,33 @@ def test_a_run_that_was_interrupted_can_be_judged_and_is_incomplete(path: Path) 
     assert (recorded.complete, result.stopped) == (False, INTERRUPTED)
     assert len(recorded.exchanges) == result.sent > 0
     assert {one.kind.value for one in result.verdicts} == {"kept", "undecided", "observed"}
+
+
+@pytest.mark.parametrize("provider", providers())
+def test_wherever_a_run_is_broken_off_nothing_is_held_against_the_target(provider: str, path: Path) -> None:
+    run(CATALOGS[provider], Settings(examples=0), path.parent, lambda *_: None)
+    lines = list(read_record(path))
+    for length in range(1, len(lines), len(lines) // 12):
+        result = rejudged(CATALOGS[provider], fold(lines[:length]))
+        assert [one.claim for one in result.verdicts if one.kind is VerdictKind.BROKEN] == [], length
+
+
+def test_webhooks_that_came_before_a_run_was_broken_off_are_in_its_record(path: Path) -> None:
+    with open_session(CATALOGS["whatsapi"], Settings(examples=0), path.parent) as session:
+
+        def interrupt(*_: object) -> None:
+            if session.receiver and session.receiver.all():
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            session.play(interrupt)
+    assert read_run(path).deliveries
+
+
+def test_a_run_that_could_not_ask_everything_but_came_to_its_end_is_judged_whole(path: Path) -> None:
+    recorder = Recorder(path, MANIFEST)
+    recorder.end(complete=False, reason="the key has to wait", judged=True)
+    assert (read_run(path).complete, read_run(path).judged) == (False, True)
 
 
 def test_what_is_written_is_read_back_whatever_the_text(path: Path) -> None:
