@@ -96,12 +96,9 @@ class Client:
         A cookie that an answer sets would make the next request that of a caller who is known, whatever its key.
         """
         none = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        mounts = {"all://": _InMemory(self.direct)} if self.direct else None
         self._http = httpx.Client(
-            timeout=TIMEOUT_SECONDS,
-            follow_redirects=False,
-            trust_env=False,
-            cookies=none,
-            transport=_InMemory(self.direct) if self.direct else None,
+            timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False, cookies=none, mounts=mounts
         )
         self._roles = {key: role for role, key in self.keys.items()}
 

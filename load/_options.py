@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
@@ -63,8 +65,24 @@ def add_options(parser: LocustArgumentParser, scenarios: Callable[[], list[str]]
         default = [] if details.get("action") else ""
         _register(parser, f"--{name}", {"default": default, **details}, shown=False)
     parser.set_defaults(web_host=LOOPBACK, master_bind_host=LOOPBACK, only_summary=True)
+    if _forks(sys.argv):
+        # All processes of this command know the port, so it need not be the one where another run may be.
+        port = _free_port()
+        parser.set_defaults(master_bind_port=port, master_port=port)
     _name_unknown_scenarios(parser, scenarios)
     parser.error = _one_line  # type: ignore[method-assign]  # the usage of all of Locust hides the message
+
+
+def _forks(arguments: list[str]) -> bool:
+    """Whether Locust is asked to start all processes of the run by itself."""
+    given = any(one.startswith("--processes") for one in arguments) or "LOCUST_PROCESSES" in os.environ
+    return given and "--worker" not in arguments
+
+
+def _free_port() -> int:
+    with socket.create_server((LOOPBACK, 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
 
 
 def _register(parser: LocustArgumentParser, flag: str, details: dict[str, Any], *, shown: bool) -> None:

@@ -93,7 +93,13 @@ def test_an_item_fails_when_its_own_exchanges_break_a_claim(contract: Contract) 
     with wearing(lambda inner: Answering(inner, place, change)):
         result = contract("-v", "--fault", WORN)
     failed = items(result, "FAILED")
-    assert {kind_of(item) for item in failed} == {"test_probe", "test_properties", "test_links", "test_claim"}
+    assert {kind_of(item) for item in failed} == {
+        "test_probe",
+        "test_properties",
+        "test_links",
+        "test_burst",
+        "test_claim",
+    }
     assert [item for item in failed if kind_of(item) == "test_properties"] == ["test_properties[chatmaid-listMessages]"]
     assert "test_probe[chatmaid-send]" not in failed
     assert result.ret == pytest.ExitCode.TESTS_FAILED

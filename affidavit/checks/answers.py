@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from affidavit.checks.case import Answered, Case, fits, judgement, shown, undecided
-from affidavit.evidence import TOO_MANY, StatusSpec, spoken
+from affidavit.evidence import TOO_MANY, spoken
 from affidavit.finding import Finding, Judgement
 from affidavit.openapi_document import is_json
 
@@ -16,9 +16,9 @@ def answers(case: Case) -> Judgement:
 
     With `any`, at least one of them is; with `once`, it is judged only if another step ended as that says.
     """
-    wanted, once = case.param("status"), case.param("once")
-    if once is not None and not _ended(case, once["step"], once["status"]):
-        return undecided(f"`{once['step']}` did not end with status {spoken(once['status'])}")
+    wanted = case.param("status")
+    if missed := case.missed_condition():
+        return undecided(missed)
     judged: list[Answered] = []
     for step in case.steps():
         found = case.evidence.answered(step)
@@ -28,10 +28,6 @@ def answers(case: Case) -> Judgement:
         wrong = []
     findings = [case.finding(f"status {spoken(wanted)}", f"status {one.response.status}", one) for one in wrong]
     return judgement(judged, findings, _why(case))
-
-
-def _ended(case: Case, step: str, status: StatusSpec) -> bool:
-    return any(fits(status, one.response.status) for one in case.evidence.answered(step)[-1:])
 
 
 def documented_status(case: Case) -> Judgement:

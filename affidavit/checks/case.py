@@ -13,7 +13,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from affidavit.evidence import TOO_MANY, Answered, Evidence, fits
+from affidavit.evidence import TOO_MANY, Answered, Evidence, fits, spoken
 from affidavit.exchange import ABSENT, Exchange
 from affidavit.finding import Finding, Judgement
 from affidavit.openapi_document import OpenApiDocument
@@ -69,6 +69,16 @@ class Case:
         """A finding of this check."""
         proof = [where] if isinstance(where, Answered) else where
         return Finding(self.check, expected, got, tuple(one.seq for one in proof), pointer)
+
+    def missed_condition(self) -> str:
+        """Why the params `once` leave nothing to judge: their step did not end with their status."""
+        once = self.param("once")
+        if once is None:
+            return ""
+        ended = self.evidence.answered(once["step"])[-1:]
+        if any(fits(once["status"], one.response.status) for one in ended):
+            return ""
+        return f"`{once['step']}` did not end with status {spoken(once['status'])}"
 
     def why(self, *steps: str) -> str:
         """Why the steps cannot be judged: the first that has no good answer."""

@@ -112,8 +112,10 @@ def filtered(case: Case) -> Judgement:
 
 
 def items(case: Case) -> Judgement:
-    """How many items of a step's list match."""
+    """How many items of a step's list match; with `once`, only if another step ended as that says."""
     where = case.param("where")
+    if missed := case.missed_condition():
+        return undecided(missed)
     wanted = where["equals"]["literal"] if isinstance(where["equals"], dict) else _read(case, where["equals"])
     if wanted is ABSENT:
         return undecided(case.why(place(where["equals"]).step))

@@ -144,7 +144,7 @@ CHECKS: Mapping[str, Check] = {
     "order": _row(lists.order, "operation at", "direction", words={"direction": ("asc", "desc")}),
     "distinct": _row(lists.distinct, "step", "gaps covering"),
     "filtered": _row(lists.filtered, "operation parameter at", "step as normal", words={"normal": ("digits",)}),
-    "items": _row(lists.items, "step where", "optional unless_empty", "count at_least none at_most"),
+    "items": _row(lists.items, "step where", "optional unless_empty once", "count at_least none at_most"),
     "finds": _row(lists.finds, "first again at equals"),
     "subset": _row(lists.subset, "first again"),
     "same-items": _row(lists.same_items, "first again"),

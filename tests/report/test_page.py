@@ -64,6 +64,12 @@ class Page:
         """The value of an expression; `arguments` are there under this name."""
         return self.driver.execute_script(f"return {script}", *arguments)
 
+    def wait_for(self, script: str) -> None:
+        """Until the expression holds."""
+        from selenium.webdriver.support.wait import WebDriverWait  # noqa: PLC0415 - only where a browser is
+
+        WebDriverWait(self.driver, 20, 0.02).until(lambda _: self.ask(script))
+
     def press(self, *keys: str) -> None:
         """Keys, one after the other, wherever the focus is."""
         from selenium.webdriver.common.action_chains import ActionChains  # noqa: PLC0415 - only where a browser is
@@ -183,6 +189,8 @@ def test_everything_can_be_done_with_the_keyboard(opened: Page) -> None:
     assert found[1] in opened.focused()
     opened.press(Keys.ENTER)
     assert opened.ask("document.activeElement.parentElement.open")
+    # What a claim holds is drawn once it has opened.
+    opened.wait_for("document.activeElement.parentElement.querySelector('[aria-expanded]')")
     opened.press(Keys.TAB, Keys.ENTER)
     assert opened.ask("document.activeElement.getAttribute('aria-expanded')") == "true"
     assert opened.ask("document.activeElement.closest('.claim').querySelectorAll('.exchange').length") == 1

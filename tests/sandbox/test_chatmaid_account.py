@@ -251,7 +251,7 @@ def test_a_new_rate_limit_holds_for_every_key_at_once() -> None:
         ("set-phone", {"phone": 1, "connectionStatus": "x"}, "'phone' is 1: use a string"),
         ("expire-key", {"role": "x"}, "no role 'x': use one of main, second, live, expired, "),
         ("fill-outbox", {"role": "main", "messages": 0}, "'messages' is 0: use a whole number from 1 to 10000"),
-        ("set-rate-limit", {"requests_per_minute": 0}, "'requests_per_minute' is 0: use a whole number from 1 on"),
+        ("set-rate-limit", {"requests_per_minute": -1}, "'requests_per_minute' is -1: use a whole number from 0 on"),
         ("set-rate-limit", {"requests_per_minute": True}, "is True: use a whole number"),
         ("set-rate-limit", {"requests_per_minute": 1.5}, "is 1.5: use a whole number"),
         ("simulate-inbound", {"from": "x", "to": PRIMARY, "content": ""}, "'from' is 'x': use an E.164 number"),

@@ -76,10 +76,10 @@ class Controls:
         return {"role": role, "expired": True}
 
     def set_rate_limit(self, arguments: Arguments, _now: float) -> Json:
-        """All keys get another limit, or the one of a role."""
+        """All keys get another limit, or the one of a role; 0 refuses every request."""
         limit = arguments["requests_per_minute"]
-        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
-            raise UnknownControlError(f"'requests_per_minute' is {limit!r}: use a whole number from 1 on")
+        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
+            raise UnknownControlError(f"'requests_per_minute' is {limit!r}: use a whole number from 0 on")
         if "role" in arguments:
             self._limiter.own[self._key(_text(arguments, "role")).value] = limit
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 
-from affidavit.sandbox.chatmaid.deviations.limits import LIMITED, without_limit
+from affidavit.sandbox.chatmaid.deviations.limits import LIMITED, NO_LIMIT, under
 from affidavit.sandbox.chatmaid.deviations.parts import (
     Build,
     answer,
@@ -33,12 +33,10 @@ class _Limited(Around):
         self._waits, self._limit, self._own = waits, PER_MINUTE, dict[str, int]()
 
     def step(self, request: Request, now: float) -> Response:
-        answered = without_limit(self.inner, request, now)
         role = role_of(self, request)
-        if not role or answered.status == 401:
-            return answered
-        wait = self._waits(role, self._own.get(role, self._limit), now)
-        if not wait:
+        wait = self._waits(role, self._own.get(role, self._limit), now) if role else 0
+        answered = under(0 if wait else NO_LIMIT, self.inner, request, now)
+        if answered.status != 429:
             return answered
         return failure(ProblemError(429, "Rate limit exceeded", fields={"retryAfter": wait}), request.path, now)
 

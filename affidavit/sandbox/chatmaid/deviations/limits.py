@@ -37,15 +37,20 @@ OTHER_READS = (LIST, MESSAGE, INBOX, LETTER, PHONES, PHONE, CONNECTION, USAGE)
 
 def without_limit(machine: Machine, request: Request, now: float) -> Response:
     """The answer that the machine would give if it had no limit."""
+    return under(NO_LIMIT, machine, request, now)
+
+
+def under(limit: int, machine: Machine, request: Request, now: float) -> Response:
+    """The answer that the machine would give if this were the limit of the key."""
     role, described = role_of(machine, request), machine.control("describe", {}, now)
     if not role or not isinstance(described, dict):
         return machine.step(request, now)
-    limit = described["own_limits"].get(role, described["requests_per_minute"])
-    machine.control("set-rate-limit", {"requests_per_minute": NO_LIMIT, "role": role}, now)
+    own = described["own_limits"].get(role, described["requests_per_minute"])
+    machine.control("set-rate-limit", {"requests_per_minute": limit, "role": role}, now)
     try:
         return machine.step(request, now)
     finally:
-        machine.control("set-rate-limit", {"requests_per_minute": limit, "role": role}, now)
+        machine.control("set-rate-limit", {"requests_per_minute": own, "role": role}, now)
 
 
 class _NoLimit(Around):
