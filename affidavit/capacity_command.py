@@ -13,7 +13,8 @@ from affidavit.documents import load_catalog
 from affidavit.errors import IncompleteError, RecordError, UsageError
 from affidavit.load.capacity import INTERVALS, Quota, measured, planned
 from affidavit.profile import Profile
-from affidavit.recorder import RECORD, read_record
+from affidavit.recorded import LOAD
+from affidavit.recorder import read_run, record_at
 from affidavit.report.capacity import show_capacity
 
 GUESSED_POLLS = (1.0, 2.0, 4.0, 8.0)
@@ -66,7 +67,7 @@ def capacity_command(  # noqa: PLR0913, PLR0917 - the options of a command line
         return
     if polls:
         raise UsageError("--polls-per-message is read from the record; leave one of the two out")
-    record = record / RECORD if record.is_dir() else record
+    record = record_at(record)
     lines = [line for line in _lines(record) if provider in {None, line.get("provider")}]
     if not lines:
         raise UsageError(f"{record} has no result of the provider {provider!r}")
@@ -93,14 +94,12 @@ def _show_measured(  # noqa: PLR0913, PLR0917 - the options of a command line
 
 def _lines(record: Path) -> list[dict[str, Any]]:
     """The results of a load run. Raises RecordError for another record, IncompleteError for a run broken off."""
-    rows = [row for row in read_record(record) if isinstance(row, dict)]
-    lines = [row for row in rows if row["kind"] == "load"]
+    run = read_run(record)
+    lines = [dict(one) for one in run.results if one["kind"] == LOAD]
     if not lines:
         raise RecordError(f"{record} is no record of a load run; name reports/load/run.ndjson, or a --plan")
-    ends = [row for row in rows if row["kind"] == "end"]
-    if not ends or not ends[0]["complete"]:
-        why = ends[0]["reason"] if ends else "it has no end"
-        raise IncompleteError(f"{record} was broken off ({why}), so it says nothing of capacity; run it again")
+    if not run.complete:
+        raise IncompleteError(f"{record} was broken off ({run.reason}), so it says nothing of capacity; run it again")
     return lines
 
 

@@ -246,6 +246,7 @@ def limits_command(  # noqa: PLR0913, PLR0917 - the options of a command line
         if names or target or keys_file or operations or deviations:
             raise UsageError("--url stands alone: leave --provider, --target, --keys, --operation and --fault out")
         found = examine_url(url, order, out / "url", allow_host)
+        mark_latest(out, out / "url")
         show_limits(url, found.verdict, found.findings, found.slack, out / "url")
         sys.exit(ExitCode.UNREACHABLE if found.verdict.stopped else ExitCode.KEPT)
     stopped = False
@@ -264,6 +265,7 @@ def limits_command(  # noqa: PLR0913, PLR0917 - the options of a command line
             click.echo(f"{catalog.provider}: asks {access.target} with the keys {', '.join(access.keys)}", err=True)
         found = examine_provider(catalog, settings, order, out / catalog.provider)
         title = f"{catalog.profile.title}, {access.target or EMBEDDED}"
+        mark_latest(out, out / catalog.provider)
         show_limits(title, found.verdict, found.findings, found.slack, out / catalog.provider)
         stopped |= bool(found.verdict.stopped)
     sys.exit(ExitCode.UNREACHABLE if stopped else ExitCode.KEPT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import yaml
 from affidavit.catalog import Catalog, read_catalog
 from affidavit.errors import CatalogError, UsageError
 from affidavit.load.recipe import Recipe, read_recipe
+from affidavit.openapi_document import OpenApiDocument
+from affidavit.probes.script import Script
 
 ROOT = Path(__file__).resolve().parent.parent
 OPENAPI = ROOT / "openapi"
@@ -40,6 +43,14 @@ def load_catalog(provider: str, folder: Path = OPENAPI) -> Catalog:
         profile=_toml(home / "profile.toml"),
         claim_lines=_lines(claims),
     )
+
+
+def catalog_without_claims(provider: str) -> Catalog:
+    """What is known of a provider that is only measured; of several together, or of any address, only a name."""
+    if provider in providers():
+        return replace(load_catalog(provider), claims={})
+    profile = replace(load_catalog(providers()[0]).profile, provider=provider, title=provider)
+    return Catalog(provider, OpenApiDocument({}), {}, Script({}, {}), profile, "", {})
 
 
 def load_recipe(catalog: Catalog, folder: Path = OPENAPI) -> Recipe:

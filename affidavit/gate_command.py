@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -14,23 +15,26 @@ from typing import Any
 
 import click
 
-from affidavit.documents import load_catalog
+from affidavit.documents import catalog_without_claims, load_catalog
 from affidavit.errors import ExitCode, IncompleteError, RecordError, UsageError
+from affidavit.evidence import Evidence
 from affidavit.gate.assessment import Assessment, Judged, assess
 from affidavit.gate.baseline import FORMAT, Baseline, accept, drop, dumps, loads, measured
 from affidavit.gate.difference import Difference
+from affidavit.gate.limits import searched
 from affidavit.gate.performance import Speed, verdict
 from affidavit.gate_documents import compared
 from affidavit.gate_speed import compared_speed
-from affidavit.recorded import CONTRACT, rejudged
-from affidavit.recorder import RECORD, read_record, read_run
-from affidavit.report.changes import changes
+from affidavit.recorded import CONTRACT, LIMITS, Recorded, rejudged
+from affidavit.recorder import RECORD, read_record, read_run, record_at
+from affidavit.report.changes import changes, tells
+from affidavit.report.files import REPORTS
 from affidavit.report.gate import code_quality, pull_request_lines, show_assessment, show_documents, show_speed
-from affidavit.report.terminal import printable
+from affidavit.report.text import as_line
 
-BASELINES = Path("reports") / "baseline"
+BASELINES = REPORTS / "baseline"
 READABLE = 0o644
-
+_NO_NAME = re.compile(r"[^\w.-]+")
 
 _SPEED = {Speed.PASS: ExitCode.KEPT, Speed.FAIL: ExitCode.BROKEN, Speed.INCONCLUSIVE: ExitCode.UNREACHABLE}
 
@@ -64,6 +68,10 @@ class Against:
     earlier: Judged | None = None
     """The run that was named as the baseline."""
 
+    def serves(self, provider: str, what: str) -> bool:
+        """Whether a run of this provider and kind can be held against it."""
+        return self.baseline.provider == provider and (self.earlier is None or self.earlier.what == what)
+
     def assess(self, candidate: Judged, today: date) -> Assessment:
         """Hold a run against it. Raises UsageError when it is of another provider."""
         provider = candidate.catalog.provider
@@ -73,7 +81,8 @@ class Against:
             )
         if self.earlier:
             return assess(candidate, (), self.earlier.measure(today), self.earlier.broken, today)
-        return assess(candidate, self.baseline.accepted, self.baseline.measure, [], today)
+        accepted, measure = self.baseline.accepted_of(candidate.what), self.baseline.measure_of(candidate.what)
+        return assess(candidate, accepted, measure, [], today)
 
 
 @click.command("gate")
@@ -123,16 +132,18 @@ def gate_command(  # noqa: PLR0913, PLR0917 - the options of a command line
         show_speed(judgements, in_turn=in_turn)
         sys.exit(_SPEED[verdict(judgements)])
     against = [_against(path) for path in baselines]
-    opens = True
+    opens, pages = True, dict[Path, str]()
     issues: list[dict[str, Any]] = []
     for path in runs or _latest():
         judged = read_judged(path)
-        chosen = _chosen(against, judged.catalog.provider, baselines)
+        chosen = _chosen(against, judged, baselines)
         assessment = chosen.assess(judged, today)
         show_assessment(judged.catalog, assessment, str(path), chosen.name)
-        written = page or _record(path).parent / "changes.md"
-        write_whole(written, changes(judged, assessment, chosen.name))
-        click.echo(f"  to send to the provider: {written}")
+        written = page or record_at(path).parent / "changes.md"
+        pages[written] = "\n".join(filter(None, (pages.get(written), changes(judged, assessment, chosen.name))))
+        write_whole(written, pages[written])
+        says = "to send to the provider" if tells(assessment) else "nothing changed, and so says"
+        click.echo(f"  {says}: {written}")
         for line in pull_request_lines(judged.catalog, assessment) if annotate else ():
             click.echo(line)
         issues += code_quality(judged.catalog, assessment)
@@ -173,7 +184,7 @@ def accept_command(  # noqa: PLR0913, PLR0917 - the options of a command line
 ) -> None:
     """Move findings of a run into the baseline, each by its id, or all of a claim by the claim's id."""
     judged = read_judged(run)
-    file = path or BASELINES / f"{judged.catalog.provider}.json"
+    file = path or _own_baseline(judged.catalog.provider)
     baseline = read_baseline(file) if file.exists() else Baseline(judged.catalog.provider)
     assessment = Against(str(file), baseline).assess(judged, today)
     if not (findings or dropped or measure):
@@ -186,7 +197,7 @@ def accept_command(  # noqa: PLR0913, PLR0917 - the options of a command line
             baseline, chosen, reason=reason, who=who, on=today, expires=expires, comes_and_goes=comes_and_goes
         )
         for one in chosen:
-            click.echo(printable(f"accepted {one.id}  {one.identity.subject}  {one.identity.at or one.after}"))
+            click.echo(as_line(f"accepted {one.id}  {one.identity.subject}  {one.identity.at or one.after}"))
     baseline = drop(baseline, dropped)
     if measure:
         baseline = measured(baseline, judged.measure(today))
@@ -209,7 +220,7 @@ def _named(assessment: Assessment, names: Iterable[str]) -> list[Difference]:
 
 def _latest() -> list[Path]:
     """The latest contract run of each provider, each once: `reports/latest` leads to one of them."""
-    found = {path.resolve(): path for path in sorted(Path("reports").glob(f"*/{RECORD}"), reverse=True)}
+    found = {path.resolve(): path for path in sorted(REPORTS.glob(f"*/{RECORD}"), reverse=True)}
     runs = [path for path in found.values() if _is_contract(path)]
     if not runs:
         raise UsageError(f"there is no run in reports/: make one with `affidavit run`, or name a {RECORD}")
@@ -225,30 +236,33 @@ def _is_contract(path: Path) -> bool:
     return not isinstance(first, dict) or first.get("what", CONTRACT) == CONTRACT
 
 
-def _record(path: Path) -> Path:
-    return path / RECORD if path.is_dir() else path
-
-
 def _against(path: Path) -> Against:
-    record = _record(path)
+    record = record_at(path)
     if record.suffix == ".json":
         return Against(str(path), read_baseline(record))
     judged = read_judged(path)
     return Against(str(path), Baseline(judged.catalog.provider), judged)
 
 
-def _chosen(against: list[Against], provider: str, named: tuple[Path, ...]) -> Against:
-    own = [one for one in against if one.baseline.provider == provider]
+def _chosen(against: list[Against], judged: Judged, named: tuple[Path, ...]) -> Against:
+    provider = judged.catalog.provider
+    own = [one for one in against if one.serves(provider, judged.what)]
     if len(own) > 1:
         raise UsageError(f"{own[0].name} and {own[1].name} are both of {provider}: name one baseline of a provider")
     if own:
         return own[0]
     if named:
-        raise UsageError(f"no baseline named is of {provider}: name one with --baseline, or leave --baseline out")
-    default = BASELINES / f"{provider}.json"
+        kind = f"a search for limits of {provider}" if judged.what == LIMITS else provider
+        raise UsageError(f"no baseline named is of {kind}: name one with --baseline, or leave --baseline out")
+    default = _own_baseline(provider)
     if default.exists():
         return Against(str(default), read_baseline(default))
     return Against("no baseline", Baseline(provider))
+
+
+def _own_baseline(provider: str) -> Path:
+    """Where its baseline lies; an address that was searched stands for a provider."""
+    return BASELINES / f"{_NO_NAME.sub('-', provider)}.json"
 
 
 def read_baseline(path: Path) -> Baseline:
@@ -265,15 +279,26 @@ def read_judged(path: Path) -> Judged:
 
     Raises RecordError for what is no run, IncompleteError for half of one.
     """
-    record = _record(path)
+    record = record_at(path)
     run = read_run(record)
-    if run.what != CONTRACT:
-        raise RecordError(f"{record} is a record of {run.what}, and the gate compares contract runs")
+    if run.what not in {CONTRACT, LIMITS}:
+        others = "the gate compares contract runs and searches for limits; load runs with --speed"
+        raise RecordError(f"{record} is a record of {run.what}, and {others}")
     if not run.complete:
         raise IncompleteError(f"{record} is incomplete ({run.reason}), and half a run never passes: run it again")
+    if run.what == LIMITS:
+        return _read_search(record, run)
     catalog = load_catalog(run.provider)
     result = rejudged(catalog, run)
     return Judged(catalog, result.evidence, result.verdicts, run.target)
+
+
+def _read_search(record: Path, run: Recorded) -> Judged:
+    found = searched(run.results)
+    if not found:
+        raise RecordError(f"{record} has no line that says what limits: search again with `affidavit limits`")
+    catalog = catalog_without_claims(run.provider)
+    return Judged(catalog, Evidence(run.exchanges), [], run.target, found)
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -19,7 +19,7 @@ from affidavit.gate.documents import compare_documents
 from affidavit.keys import chosen
 from affidavit.openapi_document import Operation
 from affidavit.probes.flow import Send
-from affidavit.recorder import RECORD, read_run
+from affidavit.recorder import read_run, record_at
 from affidavit.session import Settings, open_session
 
 _PUBLISHED = re.compile(r"/(openapi|swagger)[^/{}]*", re.IGNORECASE)
@@ -52,7 +52,7 @@ def compared(
 def _read(path: Path) -> Mapping[str, Any]:
     """A document from a file, or the one that a recorded answer holds."""
     if path.is_dir() or path.suffix == ".ndjson":
-        return _recorded(path / RECORD if path.is_dir() else path)
+        return _recorded(record_at(path))
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as problem:

@@ -10,12 +10,11 @@ from pathlib import Path
 from affidavit.errors import IncompleteError, UsageError
 from affidavit.gate.performance import Judgement, Run, compare_speed
 from affidavit.load.histogram import Histogram
-from affidavit.recorded import CONTRACT, Recorded
-from affidavit.recorder import RECORD, read_run
+from affidavit.recorded import CONTRACT, LOAD, Recorded
+from affidavit.recorder import read_run, record_at
 
 ALL = "all"
 """Stands in a load run's histograms for all operations together."""
-LOAD = "load"
 
 
 def compared_speed(before: Sequence[Path], after: Sequence[Path]) -> tuple[bool, list[Judgement]]:
@@ -36,7 +35,7 @@ def compared_speed(before: Sequence[Path], after: Sequence[Path]) -> tuple[bool,
 
 
 def _read(path: Path) -> tuple[Path, Recorded]:
-    record = path / RECORD if path.is_dir() else path
+    record = record_at(path)
     run = read_run(record)
     if not run.complete:
         raise IncompleteError(f"{record} is incomplete ({run.reason}), and half a run tells no speed: run it again")

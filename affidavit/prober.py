@@ -30,12 +30,12 @@ from affidavit.profile import MAIN, RateLimit
 from affidavit.ratelimit.audit import Evidence, audit, hear, rows
 from affidavit.ratelimit.flow import Caps, Mode, Place, Reply, Verdict, Wait, examine
 from affidavit.ratelimit.truth import Slack, slack
+from affidavit.recorded import LIMITS
 from affidavit.recorder import RECORD, Recorder
 from affidavit.redaction import Redactor
 from affidavit.safety import Policy
 from affidavit.session import Settings, open_session
 
-WHAT = "limits"
 SECOND = "second"
 """Role of another key of the same account."""
 URL_OPERATION = "get"
@@ -67,7 +67,7 @@ class Outcome:
 def examine_provider(catalog: Catalog, settings: Settings, order: Order, out: Path) -> Outcome:
     """Examine one provider. The record lands in `out`/run.ndjson. Raises UsageError, TargetError, RefusedError."""
     operations = chosen_operations(catalog.openapi, order.operations)
-    with open_session(catalog, replace(settings, what=WHAT), out) as session:
+    with open_session(catalog, replace(settings, what=LIMITS), out) as session:
         keys = session.scope.keys
         places = [Place(MAIN, one.id) for one in operations]
         places += [Place(SECOND, operations[0].id)] if SECOND in keys else []
@@ -78,7 +78,7 @@ def examine_provider(catalog: Catalog, settings: Settings, order: Order, out: Pa
             return _request(by_id[place.operation], keys.get(place.key), place.key, times)
 
         outcome = drive(session.client, session.clock, request, mode, places, order)
-        session.recorder.result(WHAT, as_row(outcome, catalog.provider, places[0]))
+        session.recorder.result(LIMITS, as_row(outcome, catalog.provider, places[0]))
         session.close(outcome.verdict.stopped, complete=not outcome.verdict.stopped)
     return outcome
 
@@ -93,11 +93,11 @@ def examine_url(url: str, order: Order, out: Path, allowed: Iterable[str] = ()) 
     with _plain_client(base, document, clock, out) as client:
 
         def request(_place: Place, times: int) -> Request:
-            return Request(f"{WHAT}/get", URL_OPERATION, "GET", path, query, (), None, None, paced=False, times=times)
+            return Request(f"{LIMITS}/get", URL_OPERATION, "GET", path, query, (), None, None, paced=False, times=times)
 
         places = [Place("", URL_OPERATION)]
         outcome = drive(client, clock, request, order.mode or "watching", places, order)
-        client.recorder.result(WHAT, as_row(outcome, base, places[0]))
+        client.recorder.result(LIMITS, as_row(outcome, base, places[0]))
         client.recorder.end(complete=not outcome.verdict.stopped, reason=outcome.verdict.stopped)
     return outcome
 
@@ -174,7 +174,7 @@ def _plain_read(operation: Operation) -> bool:
 
 def _request(operation: Operation, key: str | None, role: str, times: int) -> Request:
     headers = (("Authorization", f"Bearer {key}"),) if key and operation.needs_key else ()
-    source = f"{WHAT}/{operation.id}"
+    source = f"{LIMITS}/{operation.id}"
     known_role = role if headers else None
     return Request(
         source, operation.id, "GET", operation.template, (), headers, None, known_role, paced=False, times=times
@@ -209,7 +209,7 @@ def _loopback(host: str) -> bool:
 
 @contextmanager
 def _plain_client(base: str, document: OpenApiDocument, clock: Clock, out: Path) -> Iterator[Client]:
-    manifest = {"what": WHAT, "provider": base, "target": base, "affidavit": version("affidavit"), "roles": []}
+    manifest = {"what": LIMITS, "provider": base, "target": base, "affidavit": version("affidavit"), "roles": []}
     recorder = Recorder(out / RECORD, {**manifest, "started": clock.now()})
     client = Client(base, base, document, RateLimit(), {}, Policy(), clock, recorder, Redactor({}))
     try:

@@ -19,7 +19,8 @@ from affidavit.verdict import Result, judge
 
 EMBEDDED_TARGET = "embedded"
 """What the manifest of a run against the embedded sandbox has for its target."""
-CONTRACT = "contract"
+CONTRACT, LIMITS, LOAD = "contract", "limits", "load"
+"""Kinds of runs; the result lines of the last two have the same names."""
 INTERRUPTED = "it was interrupted"
 BROKEN_OFF = "the run was broken off before all webhooks could arrive"
 

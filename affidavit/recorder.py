@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from affidavit.errors import RecordError
 from affidavit.exchange import Delivery, Exchange, Request, Response
-from affidavit.recorded import Line, Recorded, fold
+from affidavit.recorded import LOAD, Line, Recorded, fold
 
 VERSION = 1
 RECORD = "run.ndjson"
@@ -66,6 +66,11 @@ class Recorder:
     def _write(self, row: dict[str, Any]) -> None:
         self._file.write(json.dumps(row, ensure_ascii=True, separators=(",", ":")) + "\n")
         self._file.flush()
+
+
+def record_at(path: Path) -> Path:
+    """The record that a path names: the one in a folder, or the file itself."""
+    return path / RECORD if path.is_dir() else path
 
 
 def read_run(path: Path) -> Recorded:
@@ -142,7 +147,7 @@ def _check_manifest(kind: str, row: dict[str, Any]) -> None:
         raise ValueError(f"it is {kind!r}, and the first line is the manifest; name a {RECORD}")
     if row["version"] > VERSION:
         raise ValueError(f"it is of version {row['version']}, and this Affidavit reads {VERSION}; use a newer one")
-    if row.get("what") != "load":  # which may ask several providers
+    if row.get("what") != LOAD:  # which may ask several providers
         _check(row, {"targets": dict} if "targets" in row else {"provider": str, "target": str})
 
 

@@ -10,17 +10,18 @@ import click
 from affidavit.catalog import Catalog
 from affidavit.errors import UsageError
 from affidavit.recorded import CONTRACT, Recorded
+from affidavit.report.files import REPORTS
 from affidavit.report.formats import FORMATS
 from affidavit.report.limit_lines import limit_said
 from affidavit.report.load import show_load
 from affidavit.report.replay import EMBEDDED, Replay
 from affidavit.report.runs import Run, read_runs
-from affidavit.report.terminal import printable, show_verdicts
+from affidavit.report.terminal import show_verdicts
+from affidavit.report.text import as_line
 from affidavit.sandbox.server import PROVIDERS, imitation
 from affidavit.session import DEFAULT_SEED, START, Settings, replay_of
 
 TERMINAL, HTML = "terminal", "html"
-REPORTS = Path("reports")
 STANDARD_OUTPUT = Path("-")
 
 
@@ -75,7 +76,7 @@ def show_runs(runs: Sequence[Run]) -> None:
         if load := run.lines("load"):
             show_load(load, run.path.parent, "" if run.recorded.complete else run.recorded.reason)
         for line in run.lines("limits"):
-            click.echo(f"  {printable(limit_said(line))}")
+            click.echo(f"  {as_line(limit_said(line))}")
         changed = ", ".join(run.documents_changed)
         if changed:
             click.secho(f"  judged by other files than the run itself: {changed}", fg="yellow")

@@ -42,6 +42,7 @@ from affidavit.load.target import Sandbox, Target, Wanted, prepare, real_targets
 from affidavit.load.thresholds import Threshold, exit_code, judged, read_threshold
 from affidavit.recorder import Recorder
 from affidavit.redaction import Redactor, masked
+from affidavit.report.files import mark_latest
 from affidavit.report.load import show_load, write_load
 from affidavit.report.load_html import picture
 
@@ -454,6 +455,7 @@ class Run:
                 self._recorder.result("load", line)
             self._recorder.end(complete=not self.broken, reason=self.broken)
             write_load(self.folder, self.lines, self.broken)
+            mark_latest(self.folder, self.folder)
         except OSError as problem:
             self._note(f"the results cannot be written: {problem.strerror or problem}")
             click.echo(f"affidavit: {self.broken}", err=True)

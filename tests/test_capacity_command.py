@@ -97,7 +97,7 @@ def test_what_contradicts_the_record_is_refused(tmp_path: Path) -> None:
     ("lines", "error", "problem"),
     [
         ([{"kind": "end", "complete": True, "reason": ""}], RecordError, "no record of a load run"),
-        ([{"kind": "load", "provider": "chatmaid"}], IncompleteError, r"was broken off \(it has no end\)"),
+        ([{"kind": "load", "provider": "chatmaid"}], IncompleteError, r"was broken off \(it was interrupted\)"),
         (
             [{"kind": "load", "provider": "chatmaid"}, {"kind": "end", "complete": True, "reason": ""}],
             RecordError,

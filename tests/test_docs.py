@@ -90,6 +90,8 @@ NOT_RUN = {
     '--reason "Told them" --who Ann --expires 2030-06-30': "needs a run before it; test_gate_command does it",
     ".venv/bin/affidavit gate --speed --baseline old/1 --baseline old/2 --baseline old/3 "
     "new/1 new/2 new/3": "needs runs of a real target; test_speed does it",
+    ".venv/bin/affidavit gate reports/chatmaid reports/limits/chatmaid --baseline old/chatmaid "
+    "--baseline old/limits/chatmaid": "needs runs before it; test_gate_command does it",
     ".venv/bin/affidavit gate --documents old.yaml new.yaml": "needs two files; test_gate_command does it",
     ".venv/bin/affidavit gate reports/chatmaid --baseline last-week/chatmaid": "needs runs before it; as above",
     ".venv/bin/affidavit accept reports/chatmaid CM-150 "

@@ -116,7 +116,8 @@ def test_annotations_point_at_the_claims_line_and_stay_one_line_each(affidavit: 
         (("gate", "half.ndjson"), ExitCode.UNREACHABLE, "half.ndjson is incomplete (it was interrupted)"),
         (("gate", "stopped.ndjson"), ExitCode.UNREACHABLE, "stopped.ndjson is incomplete (the key is spent)"),
         (("gate", "cut.ndjson"), ExitCode.USAGE, "cut.ndjson:"),
-        (("gate", "limits.ndjson"), ExitCode.USAGE, "a record of limits"),
+        (("gate", "limits.ndjson"), ExitCode.USAGE, "has no line that says what limits: search again"),
+        (("gate", "load.ndjson"), ExitCode.USAGE, "a record of load, and the gate compares contract runs and searches"),
         (("gate", "--documents", "a.yaml", "b.yaml"), ExitCode.USAGE, "a.yaml cannot be read as YAML or JSON"),
         (("gate", "--documents", "foreign.ndjson", "b.yaml"), ExitCode.USAGE, "foreign.ndjson:1 is no line"),
         (("gate", "--documents", "faithful", "b.yaml"), ExitCode.USAGE, "holds no answer with an OpenAPI document"),
@@ -139,6 +140,7 @@ def test_bad_input_is_named_and_nothing_is_written(
         "foreign": '{"name": "a package"}\n',
         "newer": json.dumps({**manifest, "version": 99}) + "\n",
         "limits": json.dumps({**manifest, "what": "limits"}) + "\n" + lines[-1],
+        "load": json.dumps({**manifest, "what": "load"}) + "\n" + lines[-1],
         "half": "".join(lines[:-1]),
         "stopped": "".join(lines[:-1]) + '{"kind": "end", "complete": false, "reason": "the key is spent"}\n',
         "cut": "".join(lines[:-1]) + lines[-2][:50],
@@ -196,3 +198,48 @@ def test_without_a_name_each_contract_run_in_reports_is_taken_once(affidavit: Ru
     code, said = affidavit("gate")
     assert (code, said.count("gate open")) == (ExitCode.KEPT, 1)
     assert "reports/chatmaid/run.ndjson against" in said
+
+
+def searched(name: str, requests: int) -> None:
+    """A search for limits in a folder of this name."""
+    told = {"low": requests, "best": requests, "high": requests}
+    manifest = {"kind": "manifest", "version": 1, "what": "limits", "provider": "chatmaid", "target": "embedded"}
+    line = {"kind": "limits", "role": "main", "operation": "getAccount", "mode": "active", "limit": told}
+    text = "".join(json.dumps(one) + "\n" for one in (manifest, line, {"kind": "end", "complete": True, "reason": ""}))
+    Path(name).mkdir()
+    Path(name, "run.ndjson").write_text(text, "utf-8")
+
+
+def test_searches_for_limits_and_contract_runs_are_held_together_each_against_its_own(affidavit: Run) -> None:
+    searched("old", 20)
+    searched("new", 10)
+    both = ("--baseline", "faithful", "--baseline", "old")
+    code, said = affidavit("gate", "faithful", "new", *both, "--changes", "page.md")
+    assert code == ExitCode.BROKEN
+    assert said.count("gate open") == said.count("gate closed") == 1
+    assert "BREAKING  The limit of the key main at getAccount: it admitted 20 requests, and admits 10 now." in said
+    page = Path("page.md").read_text("utf-8")
+    assert ("Nothing changed." in page, "admits 10 now" in page) == (True, True)
+    assert affidavit("gate", "faithful", "old", *both)[0] == ExitCode.KEPT
+    code, said = affidavit("gate", "new", "--baseline", "faithful")
+    assert (code, "no baseline named is of a search for limits of chatmaid" in said) == (ExitCode.USAGE, True)
+
+
+def test_a_search_is_a_measure_beside_the_contract_run(affidavit: Run) -> None:
+    searched("old", 20)
+    searched("new", 10)
+    assert affidavit("accept", "faithful", "--measure")[0] == ExitCode.KEPT
+    assert "behaviour was not compared" in affidavit("gate", "old")[1]
+    assert affidavit("accept", "old", "--measure")[0] == ExitCode.KEPT
+    assert affidavit("gate", "old", "faithful")[0] == ExitCode.KEPT
+    code, said = affidavit("gate", "new", "faithful")
+    assert (code, said.count("gate closed")) == (ExitCode.BROKEN, 1)
+
+
+def test_the_page_is_to_be_sent_only_when_it_tells_something(affidavit: Run) -> None:
+    same = affidavit("gate", "faithful", "--baseline", "faithful")[1]
+    assert "nothing changed, and so says: faithful/changes.md" in same
+    assert "to send to the provider" not in same
+    better = affidavit("gate", "faithful", "--baseline", "phone-alone-lacks-name")[1]
+    assert "to send to the provider: faithful/changes.md" in better
+    assert "Nothing changed" not in Path("faithful/changes.md").read_text("utf-8")

@@ -142,6 +142,7 @@ def test_the_command_shows_what_limits_and_what_is_wrong(
     assert "limit         3 requests" in out
     assert "stopped early:" in out
     assert "wrong" in out
+    assert (tmp_path / "latest").resolve() == tmp_path / "url"
 
 
 def test_the_command_says_what_does_not_go_together(

@@ -19,16 +19,25 @@ from affidavit.gate.changes import Compared, compare
 from affidavit.gate.decision import AS_READ, OTHERWISE, Asked, Decision, decide, verdict_changes
 from affidavit.gate.difference import Difference
 from affidavit.gate.findings import broken_claims
+from affidavit.gate.limits import Searched, step_of
+from affidavit.recorded import CONTRACT, LIMITS
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A complete run of one provider with its verdicts."""
+    """A complete run of one provider with its verdicts, or a complete search for its limits."""
 
     catalog: Catalog
     evidence: Evidence
     verdicts: list[Verdict]
     target: str
+    searched: Searched | None = None
+    """What a search for limits found; None for a contract run."""
+
+    @property
+    def what(self) -> str:
+        """The kind of run."""
+        return CONTRACT if self.searched is None else LIMITS
 
     @cached_property
     def broken(self) -> list[Difference]:
@@ -38,12 +47,21 @@ class Judged:
     @cached_property
     def behaviour(self) -> Behaviour:
         """What the target did."""
+        if self.searched is not None:
+            return Behaviour(self.catalog.provider, {}, {}, {}, {}, self.searched)
         return behaviour(self.catalog.profile, self.evidence.exchanges, self.evidence.deliveries)
 
     @cached_property
     def stands(self) -> Mapping[str, str]:
         """Claim -> how it stands, in words."""
         return {one.claim: _stands(one) for one in self.verdicts}
+
+    @cached_property
+    def steps(self) -> frozenset[str]:
+        """What was asked and answered, by its name as a source."""
+        if self.searched is not None:
+            return frozenset(step_of(place, found.mode) for place, found in self.searched.items())
+        return frozenset(one.source for one in self.evidence.exchanges if one.response)
 
     def measure(self, on: date) -> Measure:
         """This run as the measure of later ones."""
@@ -77,8 +95,7 @@ def assess(
         about = {one.id: (one.operation, one.says, one.place) for one in catalog.claims.values()}
         found += compared.differences
         found += verdict_changes(catalog.provider, measure.verdicts, candidate.stands, about)
-    steps = {one.source for one in candidate.evidence.exchanges if one.response}
-    decision = decide(found, accepted, earlier, Asked(candidate.stands, steps), today)
+    decision = decide(found, accepted, earlier, Asked(candidate.stands, candidate.steps), today)
     return Assessment(decision, compared, measure.taken_on if measure else None)
 
 

@@ -16,6 +16,8 @@ from typing import Any
 from affidavit.errors import UsageError
 from affidavit.gate.behaviour import Answers, Asked, Behaviour, Place
 from affidavit.gate.difference import Axis, Difference, Identity
+from affidavit.gate.limits import is_of_search, rows, searched
+from affidavit.recorded import LIMITS
 
 FORMAT = "affidavit baseline"
 VERSION = 1
@@ -58,6 +60,16 @@ class Baseline:
     provider: str
     accepted: tuple[Accepted, ...] = ()
     measure: Measure | None = None
+    search: Measure | None = None
+    """The search for limits that later ones are measured by."""
+
+    def measure_of(self, what: str) -> Measure | None:
+        """What a run of this kind is measured by."""
+        return self.search if what == LIMITS else self.measure
+
+    def accepted_of(self, what: str) -> tuple[Accepted, ...]:
+        """What a run of this kind could show."""
+        return tuple(one for one in self.accepted if is_of_search(one.identity) == (what == LIMITS))
 
 
 def accept(  # noqa: PLR0913 - what is accepted, and who answers for it
@@ -106,7 +118,12 @@ def drop(baseline: Baseline, names: Iterable[str]) -> Baseline:
 
 def measured(baseline: Baseline, measure: Measure) -> Baseline:
     """The baseline with another run as the measure; what was accepted of its behaviour is the measure now."""
-    kept = tuple(one for one in baseline.accepted if one.identity.axis != Axis.BEHAVIOUR)
+    search = bool(measure.behaviour.searched)
+    kept = tuple(
+        one for one in baseline.accepted if one.identity.axis != Axis.BEHAVIOUR or is_of_search(one.identity) != search
+    )
+    if search:
+        return replace(baseline, accepted=kept, search=measure)
     return replace(baseline, accepted=kept, measure=measure)
 
 
@@ -116,6 +133,8 @@ def dumps(baseline: Baseline) -> str:
     lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in data.items()]
     lines.append('"accepted": ' + _rows([_accepted_row(one) for one in baseline.accepted]))
     lines.append('"measure": ' + ("null" if baseline.measure is None else _measure_text(baseline.measure)))
+    if baseline.search is not None:
+        lines.append(f'"{LIMITS}": ' + _search_text(baseline.search))
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
@@ -126,10 +145,11 @@ def loads(text: str, name: str) -> Baseline:
         _check_head(data)
         accepted = tuple(_accepted(row) for row in data["accepted"])
         measure = None if data["measure"] is None else _measure(data["provider"], data["measure"])
+        search = _search(data["provider"], data[LIMITS]) if LIMITS in data else None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
         said = f"{problem.args[0]!r} is missing" if isinstance(problem, KeyError) else str(problem)
         raise UsageError(f"{name} cannot be used: {said}; nothing was changed") from problem
-    return Baseline(str(data["provider"]), accepted, measure)
+    return Baseline(str(data["provider"]), accepted, measure, search)
 
 
 def _check_head(data: Any) -> None:  # noqa: ANN401 - any JSON value
@@ -137,7 +157,8 @@ def _check_head(data: Any) -> None:  # noqa: ANN401 - any JSON value
         raise ValueError(f'it is no baseline, which is a JSON object with "format": "{FORMAT}"')
     if data.get("version") != VERSION:
         raise ValueError(f"its version is {data.get('version')!r}, and this Affidavit reads {VERSION}: use another one")
-    _exactly(data, {"format", "version", "provider", "accepted", "measure"}, "the file")
+    names = {"format", "version", "provider", "accepted", "measure"}
+    _exactly(data, names | (data.keys() & {LIMITS}), "the file")
 
 
 def _accepted_row(one: Accepted) -> dict[str, Any]:
@@ -179,6 +200,18 @@ def _measure_text(measure: Measure) -> str:
         "answers": _rows(answers),
     }
     return "{\n" + ",\n".join(f"{json.dumps(name)}: {text}" for name, text in parts.items()) + "\n}"
+
+
+def _search_text(search: Measure) -> str:
+    head = {"taken_on": search.taken_on.isoformat(), "target": search.target}
+    lines = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in head.items()]
+    return "{\n" + ",\n".join([*lines, '"found": ' + _rows(rows(search.behaviour.searched))]) + "\n}"
+
+
+def _search(provider: str, data: Mapping[str, Any]) -> Measure:
+    _exactly(data, {"taken_on", "target", "found"}, LIMITS)
+    found = Behaviour(provider, {}, {}, {}, {}, searched(data["found"]))
+    return Measure(date.fromisoformat(data["taken_on"]), str(data["target"]), {}, found)
 
 
 def _answers_row(answers: Answers) -> dict[str, Any]:

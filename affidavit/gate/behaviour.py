@@ -19,6 +19,7 @@ from typing import Any
 from affidavit.checks.case import http_date, moment
 from affidavit.exchange import ABSENT, Delivery, Exchange, Request, Response
 from affidavit.gate.findings import INVENTED
+from affidavit.gate.limits import Searched
 from affidavit.gate.places import WORD, general_path, is_name, kind, members, text_format
 from affidavit.openapi_document import is_json
 from affidavit.pointer import first, locate, tokens
@@ -102,6 +103,8 @@ class Behaviour:
     """Longest announced time to the end of a window, in seconds, by key role."""
     spans: Mapping[str, tuple[float, ...]]
     """Seconds between two states of a message, `field > field`, sorted."""
+    searched: Searched = field(default_factory=dict)
+    """What a search for limits found; a run is either such a search or has all the rest."""
 
 
 def behaviour(profile: Profile, exchanges: Iterable[Exchange], deliveries: Iterable[Delivery] = ()) -> Behaviour:

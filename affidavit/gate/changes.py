@@ -16,6 +16,7 @@ from typing import Any
 from affidavit.evidence import TOO_MANY
 from affidavit.gate.behaviour import WEBHOOK, Answers, Asked, Behaviour, Place
 from affidavit.gate.difference import Axis, Difference, Identity, Severity
+from affidavit.gate.limits import compare_searches, not_searched
 from affidavit.openapi_document import OpenApiDocument
 from affidavit.pointer import tokens
 from affidavit.profile import Profile
@@ -204,8 +205,10 @@ def compare(document: OpenApiDocument, profile: Profile, before: Behaviour, afte
         *_limits(profile, before, after),
         *_windows(profile, before, after),
         *_spans(profile, before, after),
+        *compare_searches(profile.provider, before.searched, after.searched),
     ]
     missing = sorted({way.step for way in was.keys() - now.keys()} - {way.step for way in shared})
+    missing += not_searched(before.searched, after.searched)
     return Compared(_merged(differences), missing, len(shared))
 
 

@@ -20,6 +20,15 @@ Steps = Generator[Send | Wait, tuple[Reply, ...] | None, Shared]
 
 ENOUGH_LEFT = 4
 """Requests that must remain, so that none is refused."""
+EACH_KEY, ALL_KEYS = "key", "account or address"
+EACH_OPERATION, ALL_OPERATIONS = "each operation apart", "all operations together"
+OPPOSITES = {
+    EACH_KEY: ALL_KEYS,
+    ALL_KEYS: EACH_KEY,
+    EACH_OPERATION: ALL_OPERATIONS,
+    ALL_OPERATIONS: EACH_OPERATION,
+}
+"""What a limit is counted per, in words, and what it is counted per when not so."""
 
 
 def sharing(talk: Talk, belief: Belief, mode: Mode, others: Sequence[Place]) -> Steps:
@@ -63,7 +72,7 @@ def scope(examined: Place, shared: Shared) -> str:
     operations = {one for place, one in shared if place.operation != examined.operation}
     words = []
     if len(keys) == 1:
-        words.append("account or address" if keys == {True} else "key")
+        words.append(ALL_KEYS if keys == {True} else EACH_KEY)
     if len(operations) == 1:
-        words.append("all operations together" if operations == {True} else "each operation apart")
+        words.append(ALL_OPERATIONS if operations == {True} else EACH_OPERATION)
     return ", ".join(words) or UNKNOWN

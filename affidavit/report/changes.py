@@ -16,7 +16,7 @@ from affidavit.exchange import Exchange
 from affidavit.gate.assessment import Assessment, Judged
 from affidavit.gate.difference import Axis, Difference, Severity
 from affidavit.redaction import without_numbers
-from affidavit.report.terminal import printable
+from affidavit.report.text import as_line
 
 MOST_BODY = 600
 MOST_WAYS = 3
@@ -32,10 +32,11 @@ def changes(judged: Judged, assessment: Assessment, against: str) -> str:
     broken = [one for one in failing if one.identity.axis == Axis.CLAIM]
     behaviour = [one for one in failing if one.identity.axis != Axis.CLAIM]
     harmless = [one for one in decision.new if one.severity == Severity.COMPATIBLE]
+    counts = _counts(broken, behaviour, harmless) if tells(assessment) else "Nothing changed."
     lines = [
         f"# {profile.title}: what changed",
         "",
-        f"Asked: {plain(judged.target)}. Compared with: {plain(against)}. {_counts(broken, behaviour, harmless)}",
+        f"Asked: {plain(judged.target)}. Compared with: {plain(against)}. {counts}",
         "",
     ]
     lines += _section("What the documents promise, and the API does not keep", broken, judged.evidence)
@@ -45,10 +46,15 @@ def changes(judged: Judged, assessment: Assessment, against: str) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def tells(assessment: Assessment) -> bool:
+    """Whether the page has anything to tell."""
+    decision = assessment.decision
+    harmless = any(one.severity == Severity.COMPATIBLE for one in decision.new)
+    return bool(decision.failing or decision.expired or decision.stale or decision.fixed or harmless)
+
+
 def _counts(broken: list[Difference], behaviour: list[Difference], harmless: list[Difference]) -> str:
     claims = len({one.identity.subject for one in broken})
-    if not (broken or behaviour or harmless):
-        return "Nothing changed."
     return f"{claims} promises broken, {len(behaviour)} other changes, {len(harmless)} harmless ones."
 
 
@@ -97,7 +103,7 @@ def _exchange(exchange: Exchange) -> Iterator[str]:
 
 def fenced(lines: list[str], *, hide: bool = True) -> Iterator[str]:
     """A code block that nothing in the lines can end; long numbers are hidden unless nobody has them."""
-    text = "\n".join(printable(part) for line in lines for part in line.split("\n"))
+    text = "\n".join(as_line(part) for line in lines for part in line.split("\n"))
     text = without_numbers(text) if hide else text
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
@@ -115,4 +121,4 @@ def _cut(body: str) -> str:
 
 def plain(text: str) -> str:
     """Text that Markdown shows as it is, without long numbers."""
-    return _SPECIAL.sub(r"\\\1", without_numbers(printable(text)))
+    return _SPECIAL.sub(r"\\\1", without_numbers(as_line(text)))

@@ -16,6 +16,8 @@ from affidavit.finding import Verdict, VerdictKind
 from affidavit.report.replay import Replay, proof_of
 from affidavit.verdict import Result
 
+REPORTS = Path("reports")
+"""The folder of all runs."""
 LATEST = "latest"
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -27,10 +29,14 @@ def write_results(folder: Path, catalog: Catalog, result: Result, replay: Replay
     write_bodies(result, replay)
 
 
-def mark_latest(root: Path, folder: Path) -> None:
-    """Let `latest` in the folder of all runs point at this one. Where links cannot be made, there is none."""
+def mark_latest(out: Path, folder: Path) -> None:
+    """Let `latest` in the folder of all runs point at this one: `reports`, when `out` lies in it, else `out`.
+
+    Where links cannot be made, there is none, nor where the folder of all runs would point at itself.
+    """
+    root = REPORTS if REPORTS.resolve() in out.resolve().parents else out
     link, new = root / LATEST, root / f".{LATEST}"
-    if link.exists() and not link.is_symlink():
+    if root == folder or (link.exists() and not link.is_symlink()):
         return
     with suppress(OSError):
         new.unlink(missing_ok=True)

@@ -15,7 +15,8 @@ from affidavit.gate.assessment import Assessment
 from affidavit.gate.baseline import Accepted
 from affidavit.gate.difference import Axis, Difference, Severity
 from affidavit.gate.performance import Judgement, Speed, verdict
-from affidavit.report.terminal import printable, terminal_width
+from affidavit.report.terminal import terminal_width
+from affidavit.report.text import as_line
 
 MOST_SHOWN = 12
 """Groups of differences that are shown in full."""
@@ -59,7 +60,7 @@ def show_speed(judgements: Sequence[Judgement], *, in_turn: bool) -> None:
     """A line per operation and quantile, and the verdict of all."""
     click.secho(f"\nSpeed, from runs {'made in turn' if in_turn else 'made one side after the other'}", bold=True)
     for one in judgements:
-        name = f"{printable(one.operation)[:MOST_NAME]:<{MOST_NAME}} p{one.quantile * 100:.0f}"
+        name = f"{as_line(one.operation)[:MOST_NAME]:<{MOST_NAME}} p{one.quantile * 100:.0f}"
         if one.before:
             change = f"{one.before * 1000:8.1f} ms -> {one.after * 1000:8.1f} ms"
             name += f" {change}  x {one.ratio:.2f} (from {one.low:.2f} to {one.high:.2f})"
@@ -88,7 +89,7 @@ def code_quality(catalog: Catalog, assessment: Assessment) -> list[dict[str, Any
     rows += [(one, f"accepted until {entry.expires}") for one, entry in decision.expired]
     return [
         {
-            "description": printable(f"{one.identity.subject} ({why}): {one.says}{_proof(one)}"),
+            "description": as_line(f"{one.identity.subject} ({why}): {one.says}{_proof(one)}"),
             "check_name": one.identity.check or one.identity.subject,
             "fingerprint": one.id,
             "severity": "critical" if one.severity is Severity.BREAKING else "major",
@@ -111,7 +112,7 @@ def _annotation(catalog: Catalog, level: str, one: Difference, why: str) -> str:
 
 def _data(text: str) -> str:
     """Text that stays text: what GitHub would obey, or a terminal, is escaped."""
-    return printable(" ".join(text.splitlines())).replace("%", "%25")
+    return as_line(" ".join(text.splitlines())).replace("%", "%25")
 
 
 def _property(text: str) -> str:
@@ -130,8 +131,8 @@ def _show_new(new: Sequence[Difference], *, ids: bool = True) -> None:
         first = several[0]
         _say(_WORDS[first.severity], _title(first) + _also(several), _COLOURS.get(first.severity))
         if first.identity.axis == Axis.CLAIM:
-            click.echo(f"    expected  {printable(first.before)}")
-            click.echo(f"    got       {printable(first.after)}")
+            click.echo(f"    expected  {as_line(first.before)}")
+            click.echo(f"    got       {as_line(first.after)}")
         if ids:
             listed = " ".join(one.id for one in several)
             click.echo(textwrap.fill(listed, terminal_width(), initial_indent=_INDENT, subsequent_indent=_INDENT))
@@ -231,7 +232,7 @@ def _some(names: Iterable[str]) -> str:
 def _say(word: str, text: str, colour: str | None = None, width: int = 9) -> None:
     head = f"  {word:<{width}} "
     filled = textwrap.fill(
-        printable(text),
+        as_line(text),
         terminal_width(),
         initial_indent=head,
         subsequent_indent=" " * len(head),

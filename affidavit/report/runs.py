@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from affidavit.catalog import Catalog
-from affidavit.documents import digests, load_catalog, providers
+from affidavit.documents import catalog_without_claims, digests, load_catalog
 from affidavit.errors import UsageError
 from affidavit.exchange import Exchange
 from affidavit.finding import Finding
-from affidavit.openapi_document import OpenApiDocument
-from affidavit.probes.script import Script
 from affidavit.recorded import CONTRACT, Recorded, rejudged
-from affidavit.recorder import RECORD, read_run
+from affidavit.recorder import RECORD, read_run, record_at
 from affidavit.report.replay import Replay
 from affidavit.verdict import Result
 
@@ -58,8 +56,8 @@ def records(path: Path) -> list[Path]:
     """The records a path names; `latest` beside its runs is none of its own. Raises UsageError."""
     if not path.is_dir():
         return [path]
-    if (path / RECORD).exists():
-        return [path / RECORD]
+    if record_at(path).exists():
+        return [record_at(path)]
     below = [one for depth in ("*", "*/*") for one in path.glob(f"{depth}/{RECORD}")]
     found = sorted(one for one in below if not any(folder.is_symlink() for folder in (one.parent, one.parent.parent)))
     if not found:
@@ -70,18 +68,10 @@ def records(path: Path) -> list[Path]:
 def _run(path: Path, replay_of: ReplayOf) -> Run:
     recorded = read_run(path)
     if recorded.what != CONTRACT:
-        catalog = _without_claims(recorded.provider)
+        catalog = catalog_without_claims(recorded.provider)
         return Run(path, catalog, recorded, rejudged(catalog, recorded), replay_of(catalog, recorded, path.parent))
     catalog = load_catalog(recorded.provider)
     replay = replay_of(catalog, recorded, path.parent)
     then, now = recorded.manifest.get("documents"), digests(catalog.provider)
     changed = sorted(name for name in now if then.get(name) != now[name]) if isinstance(then, Mapping) else ()
     return Run(path, catalog, recorded, rejudged(catalog, recorded, replay.shown), replay, tuple(changed))
-
-
-def _without_claims(provider: str) -> Catalog:
-    """What is known of a provider that is only measured; of several together, or of any address, only a name."""
-    if provider in providers():
-        return replace(load_catalog(provider), claims={})
-    profile = replace(load_catalog(providers()[0]).profile, provider=provider, title=provider)
-    return Catalog(provider, OpenApiDocument({}), {}, Script({}, {}), profile, "", {})

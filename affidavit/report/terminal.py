@@ -15,6 +15,7 @@ from affidavit.plan import Plan
 from affidavit.probes.script import Probe
 from affidavit.report.reasons import Group, grouped
 from affidavit.report.replay import EMBEDDED, Replay, proof_of
+from affidavit.report.text import as_line
 from affidavit.sandbox.deviation import Deviation
 from affidavit.score import BUDGET, MARKS, Score
 from affidavit.verdict import Result
@@ -148,7 +149,7 @@ def _show_proof(result: Result, verdict: Verdict, replay: Replay) -> None:
     click.echo(_wrapped(_safe(shown.got), "    got       "))
     proof = proof_of(result.evidence.exchanges, shown)
     if proof:
-        click.echo(f"    {printable(replay.curl(proof))}")
+        click.echo(f"    {as_line(replay.curl(proof))}")
     if more := len(verdict.findings) - 1:
         click.echo(f"    and {more} more in verdicts.json")
 
@@ -232,10 +233,5 @@ def _lasting(seconds: float) -> str:
 
 def _safe(text: str, most: int = 300) -> str:
     """Provider text without control characters, capped."""
-    shown = printable(text)
+    shown = as_line(text)
     return shown if len(shown) <= most else shown[:most] + "…"
-
-
-def printable(text: str) -> str:
-    """The text with every character that a terminal would obey replaced."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)

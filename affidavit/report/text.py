@@ -16,6 +16,11 @@ def visible(text: str) -> str:
     return _UNSEEN.sub(lambda found: f"[U+{ord(found[0]):04X}]", text)
 
 
+def as_line(text: str) -> str:
+    """The visible text as one line: tabs and line feeds are named too."""
+    return visible(text).replace("\t", "[U+0009]").replace("\n", "[U+000A]")
+
+
 def capped(text: str, most: int) -> str:
     """The text, cut to so many characters with a word on what was left out."""
     return text if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} more characters)"

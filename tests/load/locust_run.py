@@ -55,12 +55,14 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**mine, "NO_COLOR": "1", **(more or {})}
 
 
-def run_locust(folder: Path, *arguments: str, variables: Mapping[str, str] | None = None) -> Ran:
-    """Run it to its end."""
-    folder.mkdir(exist_ok=True)
+def run_locust(
+    folder: Path, *arguments: str, variables: Mapping[str, str] | None = None, where: Path | None = None
+) -> Ran:
+    """Run it to its end, in its folder or elsewhere."""
+    folder.mkdir(parents=True, exist_ok=True)
     ended = subprocess.run(
         command(folder, *arguments),
-        cwd=folder,
+        cwd=where or folder,
         env=environment(variables),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -35,7 +35,7 @@ def whatsapi() -> Iterator[SandboxServer]:
 
 
 def test_as_typed_it_asks_sandboxes_of_its_own_and_leaves_none_behind(tmp_path: Path) -> None:
-    ran = run_locust(tmp_path, *SHORT, "--rate", "10")
+    ran = run_locust(tmp_path / "reports" / "load", *SHORT, "--rate", "10", where=tmp_path)
     found = dict(re.findall(r"^(\w+): asks the embedded sandbox at (\S+)$", ran.said, re.MULTILINE))
     assert set(found) == {"chatmaid", "whatsapi"}
     assert set(ran.lines) == {"ChatmaidMix", "WhatsapiMix"}
@@ -45,6 +45,7 @@ def test_as_typed_it_asks_sandboxes_of_its_own_and_leaves_none_behind(tmp_path: 
         assert came["plan"]["duration"] == 2
     assert ran.record[0]["what"] == "load"
     assert ran.end["complete"] is True
+    assert (tmp_path / "reports" / "latest").resolve() == ran.folder
     for address in found.values():
         with pytest.raises(httpx.ConnectError):
             httpx.get(address)

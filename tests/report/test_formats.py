@@ -183,6 +183,19 @@ def test_latest_points_at_the_newest_and_never_replaces_what_somebody_made(tmp_p
     assert not (tmp_path / "latest").is_symlink()
 
 
+def test_latest_is_of_all_kinds_of_runs_in_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for out, folder in (("reports", "reports/chatmaid"), ("reports/limits", "reports/limits/chatmaid"),
+                        ("reports/load", "reports/load"), ("elsewhere", "elsewhere/chatmaid")):  # fmt: skip
+        Path(folder).mkdir(parents=True)
+        mark_latest(Path(out), Path(folder))
+        latest = Path("reports" if out.startswith("reports") else "elsewhere") / "latest"
+        assert latest.resolve() == Path(folder).resolve()
+    mark_latest(Path("alone"), Path("alone"))
+    assert not list(tmp_path.glob("alone/*"))
+    assert sorted(str(one) for one in Path().rglob("latest")) == ["elsewhere/latest", "reports/latest"]
+
+
 def test_what_was_only_measured_is_shown_whatever_was_asked(tmp_path: Path) -> None:
     manifests: dict[str, dict[str, Any]] = {
         "url": {"what": "limits", "provider": "http://127.0.0.1:9", "target": "http://127.0.0.1:9"},
