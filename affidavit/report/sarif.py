@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from hashlib import sha256
+from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
 from affidavit.exchange import Exchange
-from affidavit.finding import Finding, Verdict, VerdictKind
-from affidavit.gate.places import general
+from affidavit.finding import VerdictKind
+from affidavit.gate.difference import Difference
+from affidavit.gate.findings import broken_claims
 from affidavit.report.rows import iso
 from affidavit.report.runs import Run
 from affidavit.report.text import capped, visible
@@ -17,6 +17,8 @@ from affidavit.report.text import capped, visible
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS = {1: "error", 2: "error", 3: "warning"}
 """By the claim's priority."""
+FINGERPRINT = "affidavitFinding/v1"
+"""Name of the gate's identity of a finding, by which code scanning knows it again."""
 MOST_BODY = 20_000
 
 
@@ -26,14 +28,15 @@ def sarif(runs: Iterable[Run]) -> dict[str, Any]:
 
 
 def _run(run: Run) -> dict[str, Any]:
-    broken = [one for one in run.result.verdicts if one.kind is VerdictKind.BROKEN]
-    rules = [_rule(run, one) for one in broken]
+    found = broken_claims(run.catalog, run.result.evidence, run.result.verdicts)
+    broken = [one.claim for one in run.result.verdicts if one.kind is VerdictKind.BROKEN]
+    rules = [_rule(run, claim) for claim in broken]
     return {
         "tool": {"driver": {"name": "Affidavit", "version": version("affidavit"), "rules": rules}},
         "automationDetails": {"id": f"affidavit/{run.catalog.provider}/{run.recorded.what}/"},
         "invocations": [_invocation(run)],
         "columnKind": "unicodeCodePoints",
-        "results": [result for at, one in enumerate(broken) for result in _results(run, at, one)],
+        "results": [_result(run, broken, one) for one in found],
     }
 
 
@@ -46,8 +49,8 @@ def _invocation(run: Run) -> dict[str, Any]:
     return {**invocation, "startTimeUtc": started.replace("+00:00", "Z")} if started else invocation
 
 
-def _rule(run: Run, verdict: Verdict) -> dict[str, Any]:
-    claim = run.catalog.claims[verdict.claim]
+def _rule(run: Run, name: str) -> dict[str, Any]:
+    claim = run.catalog.claims[name]
     return {
         "id": claim.id,
         "shortDescription": {"text": claim.says},
@@ -58,27 +61,21 @@ def _rule(run: Run, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _results(run: Run, at: int, verdict: Verdict) -> Iterator[dict[str, Any]]:
-    claim = run.catalog.claims[verdict.claim]
+def _result(run: Run, rules: list[str], one: Difference) -> dict[str, Any]:
+    claim = run.catalog.claims[one.identity.subject]
     region = {"startLine": run.catalog.claim_lines.get(claim.id, 1)}
     place = {"uri": run.catalog.claims_file, "uriBaseId": "%SRCROOT%"}
-    for finding in verdict.findings:
-        where = f" at {finding.pointer}" if finding.pointer else ""
-        text = f"{claim.says} Expected {finding.expected}, got {finding.got}{where}. Promised in {claim.place}."
-        yield {
-            "ruleId": claim.id,
-            "ruleIndex": at,
-            "level": LEVELS[claim.priority],
-            "message": {"text": visible(text)},
-            "locations": [{"physicalLocation": {"artifactLocation": place, "region": region}}],
-            "partialFingerprints": {"affidavitFinding/v1": _fingerprint(verdict, finding)},
-            **_web(run.proof(finding)),
-        }
-
-
-def _fingerprint(verdict: Verdict, finding: Finding) -> str:
-    parts = (verdict.provider, verdict.claim, finding.check, finding.expected, general(finding.pointer))
-    return sha256("\n".join(parts).encode("utf-8", "backslashreplace")).hexdigest()
+    where = f" at {one.identity.at}" if one.identity.at else ""
+    text = f"{claim.says} Expected {one.before}, got {one.after}{where}. Promised in {claim.place}."
+    return {
+        "ruleId": claim.id,
+        "ruleIndex": rules.index(claim.id),
+        "level": LEVELS[claim.priority],
+        "message": {"text": visible(text)},
+        "locations": [{"physicalLocation": {"artifactLocation": place, "region": region}}],
+        "partialFingerprints": {FINGERPRINT: one.id},
+        **_web(next(iter(run.result.evidence.at([one.exchange])), None)),
+    }
 
 
 def _web(proof: Exchange | None) -> dict[str, Any]:

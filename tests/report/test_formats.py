@@ -16,14 +16,16 @@ from referencing.jsonschema import DRAFT6
 
 from affidavit.documents import ROOT, load_catalog
 from affidavit.errors import RecordError, UsageError
+from affidavit.gate.findings import broken_claims
 from affidavit.recorder import Recorder
 from affidavit.report.files import mark_latest
 from affidavit.report.formats import FORMATS
 from affidavit.report.rows import report_of
 from affidavit.report.runs import Run, read_runs, records
+from affidavit.report.text import visible
 from affidavit.report_command import replay_of_record
 from affidavit.session import Settings, run
-from tests.report.samples import hostile_run, limits_line, load_line
+from tests.report.samples import HOSTILE, hostile_run, limits_line, load_line
 
 SCHEMAS = Path(__file__).parent / "schemas"
 FAULT = "limit-one-refused"
@@ -91,6 +93,21 @@ def test_sarif_points_at_the_line_of_the_claim_and_has_the_proof(runs: list[Run]
     assert first["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == "CM-074"
     assert "limit=1" in result["webRequest"]["target"]
     assert result["webResponse"]["statusCode"] == 400
+    found = broken_claims(runs[0].catalog, runs[0].result.evidence, runs[0].result.verdicts)
+    assert [one["partialFingerprints"]["affidavitFinding/v1"] for one in first["results"]] == [one.id for one in found]
+
+
+def test_hostile_text_in_the_proof_of_a_sarif_result_is_visible_and_valid(runs: list[Run]) -> None:
+    evidence = runs[0].result.evidence
+    hostile = tuple(
+        replace(one, response=replace(one.response, headers=(("X-B", HOSTILE),), body=HOSTILE)) if one.response else one
+        for one in evidence.exchanges
+    )
+    changed = replace(runs[0], result=replace(runs[0].result, evidence=replace(evidence, exchanges=hostile)))
+    text = FORMATS["sarif"].render([changed])
+    [result] = json.loads(text)["runs"][0]["results"]
+    assert result["webResponse"]["body"]["text"] == visible(HOSTILE) != HOSTILE
+    assert [error.message for error in sarif_validator().iter_errors(json.loads(text))] == []
 
 
 def test_har_has_every_exchange_in_order(runs: list[Run]) -> None:
