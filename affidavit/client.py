@@ -29,6 +29,7 @@ from affidavit.profile import RateLimit
 from affidavit.recorder import Recorder
 from affidavit.redaction import Redactor
 from affidavit.safety import Policy, refusal
+from affidavit.words import counted
 
 MOST_WAITS = 2
 BODY_CAP = 1_000_000
@@ -170,7 +171,7 @@ class Client:
     def _exchange(self, send: Send) -> Response | None:
         with self._lock:
             if self.budget is not None and self.sent >= self.budget:
-                raise BudgetSpentError(f"the budget of {self.budget} requests is spent")
+                raise BudgetSpentError(f"the budget of {counted(self.budget, 'request')} is spent")
             self.sent += 1
             self._spent[send.role].append(self.clock.now())
         at, started = self.clock.now(), self.clock.monotonic()

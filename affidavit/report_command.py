@@ -20,6 +20,7 @@ from affidavit.report.terminal import show_verdicts
 from affidavit.report.text import as_line
 from affidavit.sandbox.server import PROVIDERS, imitation
 from affidavit.session import DEFAULT_SEED, START, Settings, replay_of
+from affidavit.words import counted
 
 TERMINAL, HTML = "terminal", "html"
 STANDARD_OUTPUT = Path("-")
@@ -80,7 +81,7 @@ def show_runs(runs: Sequence[Run]) -> None:
         changed = ", ".join(run.documents_changed)
         if changed:
             click.secho(f"  judged by other files than the run itself: {changed}", fg="yellow")
-        click.echo(f"  {len(run.recorded.exchanges)} requests; record: {run.path}")
+        click.echo(f"  {counted(len(run.recorded.exchanges), 'request')}; record: {run.path}")
 
 
 def replay_of_record(catalog: Catalog, recorded: Recorded, folder: Path) -> Replay:

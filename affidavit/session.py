@@ -45,6 +45,7 @@ from affidavit.sandbox.model import UnknownControlError
 from affidavit.sandbox.server import SandboxServer, default_url
 from affidavit.template import Scope
 from affidavit.verdict import Result, judge
+from affidavit.words import counted
 
 START = 1_800_000_000.0
 """Where the embedded sandbox's clock begins; its own time, so that a run is the same every day."""
@@ -420,8 +421,8 @@ class Session:
         if failures:
             first = failures[0]
             raise SandboxError(
-                f"the embedded sandbox failed {len(failures)} times, which is a fault of this tool and not of the API: "
-                f"at first on {first.occasion}\n{first.traceback}"
+                f"the embedded sandbox failed {counted(len(failures), 'time')}, "
+                f"which is a fault of this tool and not of the API: at first on {first.occasion}\n{first.traceback}"
             )
 
     def _fitted(self, operation: Operation, body: Any) -> Any:  # noqa: ANN401 - any JSON value
@@ -461,7 +462,7 @@ class Session:
         own = [one.response.status for one in made if one.role == MAIN and one.response]
         if len(own) >= PATIENCE and all(status == UNAUTHORIZED for status in own):
             raise KeysError(
-                f"the key of the role {MAIN!r} was refused with 401 by {len(own)} requests: check "
+                f"the key of the role {MAIN!r} was refused with 401 by {counted(len(own), 'request')}: check "
                 f"{self.catalog.profile.key_env} or the keys file, and that the key belongs to {self.target}"
             )
 

@@ -34,6 +34,7 @@ from _hooks import Hooks, role_for_hooks
 from _player import Player, Role
 from affidavit.errors import AffidavitError, ExitCode, TargetError, UsageError
 from affidavit.keys import checked_recipient
+from affidavit.load.arrivals import shares
 from affidavit.load.options import told
 from affidavit.load.part import means_of
 from affidavit.load.results import Results, line_of
@@ -45,6 +46,7 @@ from affidavit.redaction import Redactor, masked
 from affidavit.report.files import mark_latest
 from affidavit.report.load import show_load, write_load
 from affidavit.report.load_html import picture
+from affidavit.words import counted
 
 ALONE_DELAY, TOGETHER_DELAY = 0.1, 1.0
 """Seconds until the schedules begin: long enough for every process to get ready."""
@@ -181,6 +183,7 @@ class Conductor:
             target = targets[scenario.provider]
             roles = roles_for(scenario, asked_roles(options), target.keys)
             found.append(Role(scenario, target, means_of(options, scenario, roles)))
+        found = _within_budget(found)
         ready = {name: self._prepared(target, found) for name, target in targets.items()}
         found = [replace(one, target=ready[one.scenario.provider]) for one in found]
         for one in found:
@@ -206,8 +209,8 @@ class Conductor:
         return {provider: target or embedded[provider] for provider, target in targets.items()}
 
     def _prepared(self, target: Target, roles: Sequence[Role]) -> Target:
-        mine = [one for one in roles if one.target is target]
-        return replace(target, variables=prepare(target, mine[0].means.roles[0], mine[0].means.timeout))
+        timeouts = {role: one.means.timeout for one in roles if one.target is target for role in one.means.roles}
+        return replace(target, variables={role: prepare(target, role, most) for role, most in timeouts.items()})
 
     def _embed(self, providers: Sequence[str]) -> None:
         """Start the embedded sandbox, once."""
@@ -252,6 +255,22 @@ class Conductor:
         """Tell the other workers that a key must wait."""
         if isinstance(self.runner, MasterRunner):
             _send(self.runner, WAIT, wait, [client.id for client in self.runner.clients.all if client.id != sender])
+
+
+def _within_budget(roles: Sequence[Role]) -> list[Role]:
+    """The scenarios with what each may ask of the budget of all, without what prepares the run. Raises UsageError."""
+    whole = roles[0].means.budget
+    if whole is None:
+        return list(roles)
+    asked = {(one.target.provider, role) for one in roles if one.target.recipe.prepare for role in one.means.roles}
+    before = len(asked) + sum(len(one.means.roles) for one in roles if one.scenario.webhook)
+    if whole < before + len(roles):
+        raise UsageError(
+            f"--budget is {whole}, expected {before + len(roles)} or more: {counted(before, 'request')} "
+            f"to prepare the run, and one for each of {counted(len(roles), 'scenario')}"
+        )
+    dealt = shares(whole - before, len(roles))
+    return [replace(one, means=replace(one.means, budget=part)) for one, part in zip(roles, dealt, strict=True)]
 
 
 def _send(runner: MasterRunner, kind: str, data: Any, workers: Sequence[str]) -> None:  # noqa: ANN401 - anything msgpack knows
@@ -343,7 +362,7 @@ class Run:
         targets = {
             role.scenario.provider: {
                 "base": role.target.base,
-                "variables": dict(role.target.variables),
+                "variables": {name: dict(values) for name, values in role.target.variables.items()},
                 # Keys of the sandbox are worth nothing elsewhere; others never travel, each process reads its own.
                 "keys": dict(role.target.keys) if role.target.policy.embedded else None,
             }
@@ -357,6 +376,7 @@ class Run:
                 "delay": TOGETHER_DELAY,
                 "scenarios": [role.scenario.name for role in self.roles],
                 "targets": targets,
+                "budgets": {role.scenario.name: role.means.budget for role in self.roles},
                 "options": {name: self.conductor.options.get(name) for name in SHARED_OPTIONS},
             }
             runner.send_message(SHARE, share, worker)
@@ -479,7 +499,7 @@ class Run:
 
 
 SHARED_OPTIONS = (
-    "rate", "duration", "stages", "arrivals", "seed", "weights", "think", "give_up", "roles", "in_flight", "budget",
-    "timeout", "drain", "keys", "recipient", "allow",
+    "rate", "duration", "stages", "arrivals", "seed", "weights", "think", "give_up", "roles", "in_flight", "timeout",
+    "drain", "keys", "recipient", "allow",
 )  # fmt: skip
 """What a worker has to know of the master's options."""

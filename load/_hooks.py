@@ -69,8 +69,8 @@ class Hooks:
             raise UsageError("webhooks of a real target need --receiver with a public https address")
         url = self._receiver.url if target.policy.embedded else self._public + self._receiver.path
         asked = Asked("webhook", webhook.operation, {}, {}, webhook.body, None, None)
-        told = replace(target, variables={**target.variables, "receiver_url": url})
-        wording = told.writer().word(asked, role, target.keys[role])
+        told = replace(target, variables={role: {**target.variables.get(role, {}), "receiver_url": url}})
+        wording = told.writer(role).word(asked, role, target.keys[role])
         answer = ask(target, wording.head, timeout)
         if not 200 <= answer.status < 300:
             raise TargetError(f"{target.base} answers {wording.operation} with {answer.status}, expected 2xx")

@@ -58,7 +58,8 @@ class Worker:
         for scenario in scenarios:
             target = targets[scenario.provider]
             roles = roles_for(scenario, asked_roles(share["options"]), target.keys)
-            found.append(Role(scenario, target, means_of(share["options"], scenario, roles)))
+            means = replace(means_of(share["options"], scenario, roles), budget=share["budgets"][scenario.name])
+            found.append(Role(scenario, target, means))
         return found
 
     def _target(self, provider: str, told: Mapping[str, Any], options: Mapping[str, Any]) -> Target:

@@ -77,6 +77,7 @@ LAYERS = {
     "affidavit.errors": 0,
     "affidavit.exchange": 0,
     "affidavit.finding": 0,
+    "affidavit.words": 0,
 }
 """Layer of a module and of all that is under it; the longest row that fits decides. `affidavit` itself is layer 0."""
 

@@ -127,7 +127,7 @@ class Dispatcher:
             self._timer = None
         now = self.now()
         for shot in [shot for line in self._lines.values() for shot in line.clear()]:
-            shot.waited = max(0.0, now - shot.intended)
+            shot.held_until(now)
             self._never_sent(shot, Kind.UNSENT, now)
         for shot in self._out.values():
             self._record(shot, Kind.TIMEOUT, now, now, problem="no answer when the run ended")
@@ -189,7 +189,7 @@ class Dispatcher:
         for line in self._lines.values():
             for shot in line.release(now):
                 self._holding -= 1
-                shot.waited = max(0.0, now - shot.intended)
+                shot.held_until(now)
                 if self._is_spent:
                     line.answered(now)
                     self._never_sent(shot, Kind.DROPPED, now)
@@ -231,7 +231,7 @@ class Dispatcher:
             return
         if kind is Kind.LIMITED and self._settings.patient and shot.attempt < MOST_ATTEMPTS:
             self._holding += 1
-            line.again(Shot(shot.request, shot.role, shot.intended, shot.message, shot.attempt + 1))
+            line.again(Shot(shot.request, shot.role, shot.intended, shot.message, shot.attempt + 1, since=now))
         else:
             body = answer.body if self.flow.wants_body(shot) else b""
             after = self.flow.answered(shot, kind, body, now)
@@ -269,6 +269,7 @@ class Dispatcher:
                 shot.waited,
                 wait,
                 problem,
+                shot.held,
             )
         )
 

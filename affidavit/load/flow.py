@@ -51,9 +51,18 @@ class Shot:
     """Id of the message it is about."""
     attempt: int = 1
     waited: float = 0.0
-    """Seconds it was held on purpose."""
+    """Seconds from `intended` to its leaving, on purpose."""
+    since: float | None = None
+    """When the attempt before this one was refused; None for the first."""
+    held: float = 0.0
+    """Seconds of `waited` since then."""
     early: bool = False
     """Whether it left before the end of a wait that its key was asked for."""
+
+    def held_until(self, now: float) -> None:
+        """It waits no longer."""
+        self.waited = max(0.0, now - self.intended)
+        self.held = self.waited if self.since is None else max(0.0, now - self.since)
 
 
 @dataclass(slots=True)

@@ -68,6 +68,8 @@ class Outcome(NamedTuple):
     """Seconds that a 429 asked to wait; 0 when it named none, or for other answers."""
     problem: str = ""
     """What went wrong, in a few words of our own; '' for ok and limited."""
+    held: float = 0.0
+    """Seconds of `waited` after the attempt before this one, which nobody has counted yet."""
 
     @property
     def sent(self) -> bool:

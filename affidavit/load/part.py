@@ -126,12 +126,12 @@ class Part:
         return taken
 
     def _words(self) -> dict[tuple[str, str], Wording]:
-        writer, recipe = self.target.writer(), self.target.recipe
+        target, recipe = self.target, self.target.recipe
         names = {*self.means.weights, *({SEND, "poll"} if "polling" in self.flow.ways else ())}
         if strange := sorted(names - recipe.requests.keys()):
             raise UsageError(f"{self.scenario.provider} has no request {', '.join(strange)} for load scenarios")
         wordings = {
-            (name, role): writer.word(recipe.requests[name], role, self.target.keys[role])
+            (name, role): target.writer(role).word(recipe.requests[name], role, target.keys[role])
             for name in sorted(names)
             for role in self.means.roles
         }

@@ -17,6 +17,7 @@ from affidavit.load.histogram import Histogram
 from affidavit.load.outcome import Journey, Kind, Outcome
 from affidavit.load.survival import Survival
 from affidavit.load.timeline import Timeline
+from affidavit.words import counted
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "max": 1.0}
 ALL = "all"
@@ -271,7 +272,7 @@ def _lateness(counts: Counter[str]) -> list[str]:
     late, sent = counts["late"], counts["sent"]
     if late <= MOST_LATE * sent:
         return []
-    return [f"{late} of {sent} requests left late: this machine could not keep the rate"]
+    return [f"{late} of {counted(sent, 'request')} left late: this machine could not keep the rate"]
 
 
 def _delivered(results: Results) -> dict[str, dict[str, Any]]:

@@ -46,16 +46,16 @@ class Target:
     policy: Policy
     recipient: str | None = None
     """Digits; the reserved number when None."""
-    variables: Mapping[str, Any] = field(default_factory=dict)
-    """What the requests need and the target was asked for."""
+    variables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By role, since keys may be of several accounts: what its requests need and the target was asked for."""
 
     @property
     def provider(self) -> str:
         """Its name."""
         return self.catalog.provider
 
-    def writer(self) -> Writer:
-        """Words requests for it. Raises TargetError when the address cannot be found."""
+    def writer(self, role: str) -> Writer:
+        """Words requests with the key of this role."""
         url, profile = urlsplit(self.base), self.catalog.profile
         scope = Scope(
             now=time.time,
@@ -63,7 +63,7 @@ class Target:
             keys=self.keys,
             number=profile.number,
             recipient=self.recipient or profile.recipient,
-            variables=dict(self.variables),
+            variables=dict(self.variables.get(role, {})),
         )
         return Writer(url.netloc, url.path.rstrip("/"), self.policy, scope)
 
@@ -229,7 +229,7 @@ def prepare(target: Target, role: str, timeout: float) -> dict[str, Any]:
     asked = target.recipe.prepare
     if asked is None:
         return {}
-    wording = target.writer().word(asked, role, target.keys[role])
+    wording = target.writer(role).word(asked, role, target.keys[role])
     answer = ask(target, wording.head, timeout)
     if answer.status in REFUSED_KEY:
         raise KeysError(f"{target.base} refuses the key {role!r} with {answer.status}: check it, or use another")

@@ -70,8 +70,9 @@ class Timeline:
         self._make_room(outcome.finished)
         if outcome.attempt == 1:
             self._at(outcome.intended).offered += 1
-        if outcome.waited > 0:
-            self._wait(outcome.intended, outcome.intended + outcome.waited)
+        if outcome.held > 0:
+            end = outcome.intended + outcome.waited
+            self._wait(end - outcome.held, end)
         if not outcome.status:
             return
         cell = self._at(outcome.finished)

@@ -17,6 +17,7 @@ from affidavit.ratelimit.belief import Belief, Hints, Seen
 from affidavit.ratelimit.families import Floats
 from affidavit.ratelimit.records import Reply, Send, Wait
 from affidavit.ratelimit.talk import StopError, Talk
+from affidavit.words import counted
 
 Steps = Generator[Send | Wait, tuple[Reply, ...] | None, None]
 
@@ -68,7 +69,7 @@ def _ramp(talk: Talk, belief: Belief) -> Steps:
         early.append(seen)
         times = max(times * 2, FIRST_BATCH)
         if not seen.refused and times + talk.requests > talk.caps.requests:
-            raise StopError(f"{talk.requests} requests met no limit, and more are not allowed")
+            raise StopError(f"{counted(talk.requests, 'request')} met no limit, and more are not allowed")
     belief.hints = hints_of(talk)
     for one in early:
         belief.history.append(one)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from affidavit.ratelimit.belief import Seen
 from affidavit.ratelimit.headers import Said, said
 from affidavit.ratelimit.records import Caps, Interval, Place, Reply, Send, Traced, Wait
+from affidavit.words import counted
 
 TOO_MANY = 429
 NO_ENTRY = frozenset({401, 403})
@@ -112,7 +113,7 @@ class Talk:
     def send(self, times: int = 1, place: Place | None = None) -> Step:
         """Send at once, and note what came. Raises StopError when it may not, or when what came forbids to go on."""
         if self.requests + times > self.caps.requests:
-            raise StopError(f"the {self.caps.requests} requests allowed are spent")
+            raise StopError(f"the cap of {counted(self.caps.requests, 'request')} is reached")
         if self.refused >= self.caps.refused:
             raise StopError(f"the {self.caps.refused} refusals allowed have come")
         replies = (yield Send(times, place or self.place)) or ()

@@ -16,6 +16,7 @@ from affidavit.ratelimit.families import FAMILIES
 from affidavit.ratelimit.records import NONE_FITS, UNKNOWN, Interval, Verdict
 from affidavit.ratelimit.truth import Slack
 from affidavit.redaction import masked
+from affidavit.words import counted
 
 RESETS = {"epoch-s": "epoch seconds", "epoch-ms": "epoch milliseconds", "delta-s": "seconds from now"}
 NARROWEST, WIDEST = 40, 120
@@ -36,7 +37,7 @@ def show_limits(title: str, verdict: Verdict, findings: Sequence[Finding], slack
         click.secho(_wrapped(f"stopped early: {verdict.stopped}"), fg="yellow")
     click.echo(
         _wrapped(
-            f"{verdict.requests} requests, {verdict.refused} of them refused, {verdict.seconds:.1f} s; "
+            f"{counted(verdict.requests, 'request')}, {verdict.refused} of them refused, {verdict.seconds:.1f} s; "
             f"record: {folder / 'run.ndjson'}"
         )
     )

@@ -15,6 +15,7 @@ from affidavit.load.results import ALL, COUNTS, QUANTILES
 from affidavit.load.thresholds import MEASURES, shown
 from affidavit.report.files import xml_text
 from affidavit.report.load_html import load_html, picture
+from affidavit.words import counted
 
 Line = Mapping[str, Any]
 """A `load` line of the record."""
@@ -125,7 +126,7 @@ def _traffic(line: Line) -> Iterator[str]:
     lost = f", {line['dropped']} dropped" if line["dropped"] else ""
     lost += f", {line['unsent']} still waiting for their key at the end" if line["unsent"] else ""
     lost += f", {line['late']} late" if line["late"] else ""
-    yield f"{line['offered']} planned, {line['sent']} requests sent{lost}; {line['goodput']:.3g} successes/s"
+    yield f"{line['offered']} planned, {counted(line['sent'], 'request')} sent{lost}; {line['goodput']:.3g} successes/s"
     failed = outcomes["failed"] + outcomes["timeout"]
     share = shown("limited", line["limited_share"])
     yield f"{outcomes['ok']} ok, {outcomes['limited']} with 429 ({share}), {failed} failed"

@@ -13,6 +13,7 @@ from affidavit.report.changes import fenced, plain
 from affidavit.report.limit_lines import limit_said
 from affidavit.report.load_lines import load_said
 from affidavit.report.rows import ClaimRow, Report, RunRow
+from affidavit.words import counted
 
 MOST_CLAIMS = 30
 """Broken claims of one run with their proof; the others have a line each."""
@@ -50,7 +51,8 @@ def _run(run: RunRow) -> Iterator[str]:
     if run.undecided:
         yield from ("", "<details><summary>What would decide the rest</summary>", "")
         yield from (
-            f"- {one.count} claims {plain(one.text)}{f' → {plain(one.do)}' if one.do else ''}" for one in run.undecided
+            f"- {counted(one.count, 'claim')} {plain(one.text)}{f' → {plain(one.do)}' if one.do else ''}"
+            for one in run.undecided
         )
         yield from ("", "</details>")
     yield from (f"- {plain(limit_said(one))}" for one in run.limits)

@@ -19,6 +19,7 @@ from affidavit.report.text import as_line
 from affidavit.sandbox.deviation import Deviation
 from affidavit.score import BUDGET, MARKS, Score
 from affidavit.verdict import Result
+from affidavit.words import counted
 
 MOST_IN_FULL = 10
 """Ways of being broken that are shown with their proof; claims broken in another way have a line each."""
@@ -38,7 +39,8 @@ def show_summary(catalog: Catalog, result: Result, replay: Replay, folder: Path,
     """The verdicts, what the run cost, and where its files are."""
     show_verdicts(catalog, result, replay)
     click.echo(
-        f"  {result.sent} requests, {seconds:.1f} s; files: {folder}/report.html, run.ndjson, verdicts.json, junit.xml"
+        f"  {counted(result.sent, 'request')}, {seconds:.1f} s; "
+        f"files: {folder}/report.html, run.ndjson, verdicts.json, junit.xml"
     )
 
 
@@ -53,7 +55,7 @@ def show_verdicts(catalog: Catalog, result: Result, replay: Replay) -> None:
     if result.stopped:
         click.secho(_wrapped(f"incomplete: {_safe(result.stopped)}", "  "), fg="yellow")
     counts = ", ".join(f"{len(some)} {kind.value}" for kind, some in by_kind.items())
-    summary = _wrapped(f"{len(result.verdicts)} claims: {counts}", "  ")
+    summary = _wrapped(f"{counted(len(result.verdicts), 'claim')}: {counts}", "  ")
     click.secho(summary, fg="red" if broken else "green", bold=True)
 
 
@@ -70,7 +72,7 @@ def show_plan(catalog: Catalog, planned: Plan, budget: int | None, target: str |
         _show_cut(f"  {turn.most:>8} {asked:>5}  {turn.probe.id:<22} {_asked(turn.probe, catalog)}")
     _show_groups(grouped(catalog, planned.undecided))
     total = len(catalog.claims)
-    summary = f"up to {planned.requests} requests decide {len(planned.decided)} of {total} claims"
+    summary = f"up to {counted(planned.requests, 'request')} decide {len(planned.decided)} of {total} claims"
     click.secho(_wrapped(summary, "  "), bold=True)
     limit = catalog.profile.rate_limit
     if target and limit.requests:

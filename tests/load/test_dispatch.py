@@ -16,6 +16,7 @@ from affidavit.load.flow import Arrival, Flow, arrivals
 from affidavit.load.outcome import Kind, Outcome
 from affidavit.load.recipe import Wording
 from affidavit.load.results import Results
+from affidavit.load.timeline import Timeline
 from affidavit.load.waiting import Line
 from affidavit.load.wire import Answer, Done, Pool
 from affidavit.profile import RateLimit
@@ -171,6 +172,20 @@ def test_a_patient_client_sends_nothing_while_a_wait_lasts_and_then_everything()
     again = [one for one in outcomes if one.attempt == 2]
     assert [(one.intended, one.started, one.waited, one.lateness) for one in again] == [(1.0, 4.0, 3.0, 0.0)]
     assert not any(one.early_retry or one.late for one in outcomes)
+
+
+def test_of_several_waits_each_is_held_once() -> None:
+    # Every answer takes half a second. Refused at 0.5 and at 3.0, two seconds each: it leaves at 2.5 and at 5.0.
+    outcomes, _, _ = play(lambda now: (now + 0.5, limited(2) if now < 4 else ok()), 1, 1)
+    assert [(one.attempt, one.started, one.waited, one.held) for one in outcomes] == [
+        (1, 0.0, 0.0, 0.0),
+        (2, 2.5, 2.5, 2.0),
+        (3, 5.0, 5.0, 2.0),
+    ]
+    timeline = Timeline()
+    for one in outcomes:
+        timeline.add(one)
+    assert [row.waiting for row in timeline.rows()] == [0.5, 1.0, 0.5, 1.0, 1.0, 0.0]
 
 
 def test_an_impatient_client_goes_on_and_each_request_in_the_wait_is_early() -> None:

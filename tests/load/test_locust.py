@@ -59,6 +59,10 @@ def test_as_typed_it_asks_sandboxes_of_its_own_and_leaves_none_behind(tmp_path: 
         (["--threshold", "p95=soon"], "threshold 'p95=soon' needs seconds"),
         (["--host", "http://127.0.0.1:1", "ChatmaidSend"], "no key for chatmaid: set CHATMAID_API_KEY"),
         (["--fault", "no-such-fault"], "there is no fault or variant 'no-such-fault'"),
+        (
+            ["--budget", "2", "ChatmaidSend", "ChatmaidList"],
+            "--budget is 2, expected 3 or more: 1 request to prepare the run, and one for each of 2 scenarios",
+        ),
         (["--no-such-option"], "unrecognized arguments: --no-such-option"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
@@ -82,6 +86,30 @@ def test_two_workers_come_to_what_one_process_comes_to(tmp_path: Path) -> None:
     timed = [Histogram.decode(line["histograms"]["all"]["from_intended"]).total for line in (one, two)]
     assert timed == [one["offered"]] * 2
     assert runs[1].end["complete"] is True
+
+
+def test_keys_of_another_account_send_from_a_sender_of_their_own(tmp_path: Path) -> None:
+    ran = run_locust(tmp_path, *SHORT, "--rate", "12", *LIFTED, "ChatmaidManyKeys")
+    line = ran.lines["ChatmaidManyKeys"]
+    assert {role: (key["sent"], key["ok"]) for role, key in line["keys"].items()} == {
+        "main": (8, 8), "second": (8, 8), "other_account": (8, 8),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("more", [[], ["--processes", "2"]], ids=["alone", "together"])
+def test_a_budget_holds_for_all_scenarios_and_what_prepares_them(tmp_path: Path, more: list[str]) -> None:
+    with SandboxServer("chatmaid") as chatmaid:
+        roles = "\n".join(f'{role} = "{chatmaid.keys[role]}"' for role in ("main", "second"))
+        keys = tmp_path / "keys.toml"
+        keys.write_text(f'[chatmaid]\ntarget = "{chatmaid.url}"\n[chatmaid.keys]\n{roles}\n', "utf-8")
+        ran = run_locust(
+            tmp_path, *SHORT, "--rate", "10", "--budget", "9", "--keys", str(keys), "--roles", "main,second", *more,
+            "ChatmaidSend", "ChatmaidList",
+        )  # fmt: skip
+        asked = [one["path"] for one in asked_of(chatmaid)]
+    assert len(asked) == 9, ran.said
+    assert asked.count("/v1/phone-numbers") == 2
+    assert [line["sent"] for line in ran.lines.values()] == [4, 3]
 
 
 def test_a_lost_worker_breaks_the_run_and_what_was_measured_is_kept(tmp_path: Path) -> None:

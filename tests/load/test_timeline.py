@@ -15,7 +15,7 @@ def answered(at: float, kind: Kind = Kind.OK, *, remaining: int | None = None, w
     status = {Kind.OK: 200, Kind.LIMITED: 429}.get(kind, 0)
     limit = None if remaining is None else 20
     return Outcome(
-        at, at + waited, at + waited + 0.5, "list", "main", kind, status, remaining, limit, waited=waited
+        at, at + waited, at + waited + 0.5, "list", "main", kind, status, remaining, limit, waited=waited, held=waited
     )  # fmt: skip
 
 
@@ -56,6 +56,15 @@ def test_waiting_is_how_many_wait_on_average() -> None:
     # One from 0.25 to 2.5, another from 1 to 2: 0.75 in second 0, both in second 1, a half in second 2.
     rows = timeline(answered(0.25, waited=2.25), answered(1.0, waited=1.0)).rows()
     assert [row.waiting for row in rows] == [0.75, 2.0, 0.5, 0.0]
+
+
+def test_a_request_that_is_refused_again_and_again_waits_once_at_a_time() -> None:
+    # Wanted at 0, refused at 0.5; sent again at 3, refused at 3.5; sent at 6: one waits, but for what the answers took.
+    first = answered(0.0, Kind.LIMITED)
+    again = first._replace(attempt=2, started=3.0, finished=3.5, waited=3.0, held=2.5)
+    last = again._replace(attempt=3, started=6.0, finished=6.5, waited=6.0, held=2.5)
+    rows = timeline(first, again, last).rows()
+    assert [row.waiting for row in rows] == [0.5, 1.0, 1.0, 0.5, 1.0, 1.0, 0.0]
 
 
 @pytest.mark.usefixtures("short")
