@@ -13,7 +13,7 @@ from affidavit.errors import TargetError, UsageError
 from affidavit.load.flow import Flow
 from affidavit.load.options import count, given
 from affidavit.load.recipe import Asked, Webhook
-from affidavit.load.target import Target, ask
+from affidavit.load.target import CHECK, Target, ask
 from affidavit.pointer import first
 from affidavit.receiver import Receiver
 from affidavit.safety import SACRIFICIAL
@@ -73,7 +73,7 @@ class Hooks:
         wording = told.writer(role).word(asked, role, target.keys[role])
         answer = ask(target, wording.head, timeout)
         if not 200 <= answer.status < 300:
-            raise TargetError(f"{target.base} answers {wording.operation} with {answer.status}, expected 2xx")
+            raise TargetError(f"{target.base} answers {wording.operation} with {answer.status}, expected 2xx; {CHECK}")
 
     def tell(self, began: float, webhook: Webhook, flows: Iterable[Flow]) -> None:
         """Pass on what has arrived since the last call; `began` is when the schedules' clocks showed 0."""

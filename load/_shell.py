@@ -20,7 +20,7 @@ from locust.web import WebUI
 
 from _conductor import Conductor
 from _options import add_options
-from _web import add_tab
+from _web import add_tab, look_for_port
 from _worker import Worker
 from affidavit.errors import AffidavitError
 from affidavit.load.flow import SEND
@@ -78,6 +78,8 @@ def _join(environment: Environment, runner: Runner, web_ui: WebUI | None = None,
         base = environment.parsed_options.web_base_path if environment.parsed_options else None
         add_tab(web_ui, base, lambda: conductors[0].picture() if conductors else picture([]))
     try:
+        if web_ui is not None:
+            look_for_port(web_ui)
         if isinstance(runner, WorkerRunner):
             Worker(environment, runner, [one.scenario() for one in scenarios()])
             return

@@ -6,12 +6,14 @@ Locust's way to extend its UI has tables and links; the table stands in the tab,
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, request
 from locust.web import WebUI
 
+from affidavit.errors import UsageError
 from affidavit.report.load_html import load_html, rows
 
 TAB = "limits"
@@ -67,6 +69,18 @@ def add_tab(web_ui: WebUI, base: str | None, picture: Callable[[], Mapping[str, 
     app: Any = web_ui.app
     app.register_blueprint(pages)
     app.after_request(lambda response: extended(response, base or "", picture))
+
+
+def look_for_port(web_ui: WebUI) -> None:
+    """Raises UsageError when something else listens where the UI is to be; Locust would show its own stack."""
+    family = socket.AF_INET6 if ":" in web_ui.host else socket.AF_INET
+    try:
+        socket.create_server((web_ui.host, web_ui.port), family=family).close()
+    except OSError as problem:
+        raise UsageError(
+            f"the web UI cannot listen on {web_ui.host}:{web_ui.port} ({problem.strerror or problem}): "
+            "choose another port with --web-port, or leave the UI out with --headless"
+        ) from problem
 
 
 def extended(response: Response, base: str, picture: Callable[[], Mapping[str, Any]]) -> Response:

@@ -232,8 +232,8 @@ def test_a_command_that_is_not_run_is_understood(command: str) -> None:
 
 
 LOCUST_OPTIONS = {
-    "--expect-workers", "--headless", "--host", "--master", "--master-bind-host", "--master-host", "--processes",
-    "--run-time", "--web-host", "--worker",
+    "--class-picker", "--expect-workers", "--headless", "--host", "--master", "--master-bind-host", "--master-host", "--processes",
+    "--run-time", "--web-host", "--web-port", "--worker",
 }  # fmt: skip
 """Those of Locust's own that the pages name."""
 
@@ -428,10 +428,9 @@ def test_the_profile_names_every_table_and_field_in_use(provider: str) -> None:
     assert [name for name in wanted if name not in told] == []
 
 
-def test_the_result_of_a_load_run_names_every_field_and_threshold() -> None:
+def test_the_result_of_a_load_run_names_every_field() -> None:
     line = line_of(Results("chatmaid", "send only"), {}, 1.0)
     assert set(first_cells(LOAD_PAGE)) == set(line)
-    assert set(first_cells(section(LOAD_PAGE, "Thresholds"))) == set(MEASURES)
 
 
 # --- load scenarios ---------------------------------------------------------------------------------------------------
@@ -441,6 +440,12 @@ def test_the_page_of_load_scenarios_names_every_scenario() -> None:
     trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "load").glob("[a-z]*.py")]
     known = {node.name for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)}
     assert set(first_cells(section(SCENARIOS_PAGE, "Scenarios"))) == known
+
+
+def test_the_page_of_load_scenarios_names_every_threshold_with_its_unit() -> None:
+    rows = tables(section(SCENARIOS_PAGE, "Thresholds"))[0]
+    told = {name: row[2].rstrip(" |") for row in rows for name in named([row[0]])}
+    assert told == {name: one.unit.value for name, one in MEASURES.items()}
 
 
 def test_the_page_of_load_scenarios_names_every_option() -> None:

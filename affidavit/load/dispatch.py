@@ -309,7 +309,7 @@ class Dispatcher:
         elif self._silent_since is None:
             self._silent_since = now
         elif now - self._silent_since >= GONE_SECONDS:
-            self.stop(f"the target does not answer any more: {answer.problem}")
+            self.stop(f"the target does not answer any more ({answer.problem}): run again when it does")
 
 
 def _kind(answer: Answer) -> Kind:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import ssl
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from affidavit.template import Scope
 
 CONTROL = "/__sandbox__/control/"
 START_SECONDS = 30.0
+CHECK = "check that it runs, and the address: --host, or `target` in the keys file"
 REFUSED_KEY = frozenset({401, 403})
 
 
@@ -220,7 +220,7 @@ def ask(target: Target, request: bytes, timeout: float, tls: ssl.SSLContext | No
         pool.close()
     assert got is not None  # noqa: S101 - only an answer is ever set
     if not got.status:
-        raise TargetError(f"{target.base} does not answer: {got.problem}")
+        raise TargetError(f"{target.base} does not answer: {got.problem}; {CHECK}")
     return got
 
 
@@ -234,13 +234,8 @@ def prepare(target: Target, role: str, timeout: float) -> dict[str, Any]:
     if answer.status in REFUSED_KEY:
         raise KeysError(f"{target.base} refuses the key {role!r} with {answer.status}: check it, or use another")
     if not 200 <= answer.status < 300:
-        raise TargetError(f"{target.base} answers {wording.operation} with {answer.status}, expected 2xx")
+        raise TargetError(f"{target.base} answers {wording.operation} with {answer.status}, expected 2xx; {CHECK}")
     try:
         return saved(target.recipe, json.loads(answer.body))
     except ValueError as problem:
-        raise TargetError(f"{target.base} answers {wording.operation} with no JSON") from problem
-
-
-def certificates() -> ssl.SSLContext:
-    """Verifies servers; also by the authorities that SSL_CERT_FILE names."""
-    return ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or None)
+        raise TargetError(f"{target.base} answers {wording.operation} with no JSON; {CHECK}") from problem

@@ -81,7 +81,8 @@ def resolve(base: str) -> Address:
     try:
         family, _, _, _, sockaddr = getaddrinfo(url.hostname, port, 0, socket.SOCK_STREAM)[0]
     except OSError as problem:
-        raise TargetError(f"{url.hostname} cannot be found: {problem.strerror or problem}") from problem
+        why = f"{url.hostname} cannot be found ({problem.strerror or problem}): check the address"
+        raise TargetError(why) from problem
     return Address(url.scheme, url.netloc, url.path.rstrip("/"), family, sockaddr, url.hostname or "")
 
 

@@ -56,12 +56,16 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def run_locust(
-    folder: Path, *arguments: str, variables: Mapping[str, str] | None = None, where: Path | None = None
+    folder: Path,
+    *arguments: str,
+    variables: Mapping[str, str] | None = None,
+    where: Path | None = None,
+    headless: bool = True,
 ) -> Ran:
     """Run it to its end, in its folder or elsewhere."""
     folder.mkdir(parents=True, exist_ok=True)
     ended = subprocess.run(
-        command(folder, *arguments),
+        [word for word in command(folder, *arguments) if headless or word != "--headless"],
         cwd=where or folder,
         env=environment(variables),
         stdin=subprocess.DEVNULL,

@@ -232,7 +232,7 @@ def test_a_budget_is_never_exceeded() -> None:
 
 def test_a_target_that_is_gone_ends_the_run_early() -> None:
     outcomes, loop, dispatcher = play(lambda now: (now, ok() if now < 3 else BROKEN), 10, 60)
-    assert dispatcher.broken == "the target does not answer any more: nobody there"
+    assert dispatcher.broken == "the target does not answer any more (nobody there): run again when it does"
     assert loop.now == pytest.approx(3 + GONE_SECONDS, abs=0.2)
     assert kinds(outcomes)[Kind.OK] == 30
 

@@ -112,9 +112,59 @@ def test_a_budget_holds_for_all_scenarios_and_what_prepares_them(tmp_path: Path,
     assert [line["sent"] for line in ran.lines.values()] == [4, 3]
 
 
-def test_a_lost_worker_breaks_the_run_and_what_was_measured_is_kept(tmp_path: Path) -> None:
+def test_a_host_where_nothing_listens_is_named_with_what_to_check(tmp_path: Path) -> None:
+    host = f"http://127.0.0.1:{free_port()}"
+    ran = run_locust(
+        tmp_path, "--host", host, "ChatmaidSend", variables={"CHATMAID_API_KEY": "sk_test_0123456789abcdef"}
+    )
+    assert ran.code == 3
+    [line] = [one for one in ran.said.splitlines() if one.startswith("affidavit: ")]
+    assert line.startswith(f"affidavit: {host} does not answer: ConnectionRefusedError")
+    assert line.endswith("check that it runs, and the address: --host, or `target` in the keys file")
+
+
+def test_the_web_ui_starts_the_scenario_that_is_chosen_as_it_is_told_to(tmp_path: Path) -> None:
+    port = free_port()
+    locust = command(tmp_path, "--class-picker", "--web-port", str(port))
+    locust.remove("--headless")
+    process = subprocess.Popen(
+        locust, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path
+    )
+    try:
+        assert process.stdout is not None
+        for heard in process.stdout:
+            if heard.startswith("whatsapi: asks"):  # the last it says before it serves
+                break
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", transport=httpx.HTTPTransport(retries=9)) as web:
+            told = {"user_classes": "ChatmaidList", "rate": "10", "duration": "2s", "drain": "1s"}
+            began = web.post("/swarm", data={"user_count": "1", "spawn_rate": "1", **told}).json()
+            assert (began["success"], began["user_classes"]) == (True, ["ChatmaidList"])
+            while web.get("/stats/requests").json()["state"] != "stopped":
+                pass
+            [row] = web.get("/stats/requests").json()["extended_stats"][0]["data"]
+            assert (row["scenario"], row["key"], row["ok"]) == ("ChatmaidList", "main", 20)
+            assert "uPlot" in web.get("/limits").text
+        second = run_locust(tmp_path / "second", "--web-port", str(port), headless=False)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    ran = Ran(process.returncode, "", tmp_path)
+    assert ran.lines.keys() == {"ChatmaidList"}
+    assert ran.lines["ChatmaidList"]["plan"]["duration"] == 2
+    assert second.code == 2
+    assert f"the web UI cannot listen on 127.0.0.1:{port}" in second.said
+    assert "Traceback" not in second.said
+
+
+def free_port() -> int:
+    """One where nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+        port: int = free.getsockname()[1]
+    return port
+
+
+def test_a_lost_worker_breaks_the_run_and_what_was_measured_is_kept(tmp_path: Path) -> None:
+    port = str(free_port())
     master = subprocess.Popen(
         command(tmp_path, "--master", "--expect-workers", "2", "--master-bind-port", port, "--duration", "60s",
                 "--rate", "40", *LIFTED, "--threshold", "failures=100%", "ChatmaidSend"),
