@@ -344,7 +344,7 @@ def main() -> None:
         click.echo(masked(f"affidavit: {problem.format_message()}"), err=True)
         sys.exit(ExitCode.USAGE)
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        sys.exit(ExitCode.INTERRUPTED)
     except OSError as problem:
         with suppress(OSError):
             click.echo(masked(f"affidavit: {unusable(problem)}"), err=True)

@@ -28,6 +28,8 @@ class ExitCode(IntEnum):
     REFUSED = 4
     INTERNAL = 70
     """As in sysexits.h: apart from all that a run says of an API, and from the codes of pytest."""
+    INTERRUPTED = 130
+    """Ctrl-C, as shells have it."""
 
 
 class AffidavitError(Exception):

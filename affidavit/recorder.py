@@ -92,7 +92,9 @@ def read_record(path: Path) -> Iterator[Line]:
     except OSError as problem:
         raise RecordError(f"{path} cannot be read: {problem.strerror}; name a {RECORD}") from problem
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
-        raise RecordError(f"{path}:{number} is no line of a run record: {problem}") from problem
+        why = f"{problem} is missing" if isinstance(problem, KeyError) else str(problem)
+        way = "" if read.is_record else f"; expected a manifest, with which each {RECORD} of a run begins: name one"
+        raise RecordError(f"{path}:{number} is no line of a run record: {why}{way}") from problem
     if not read.begun:
         raise RecordError(f"{path}:1 is no line of a run record: the file is empty")
 
@@ -102,15 +104,20 @@ class _Reader:
 
     def __init__(self) -> None:
         self.begun = self._ended = False
+        self.is_record = False
+        """Whether the first line was a manifest, right or wrong in the rest."""
         self._known: dict[Any, Any] = {}
 
     def __call__(self, line: bytes) -> Line:
         """One line. Raises ValueError, TypeError, KeyError, AttributeError or RecursionError."""
-        if not line.endswith(b"\n"):
+        if self.begun and not line.endswith(b"\n"):
             raise ValueError("it is cut off; without this line, the rest can be read")
         row = json.loads(line)
+        if not isinstance(row, dict):
+            raise TypeError(f"it is {type(row).__name__}, and no object")
         kind = row.pop("kind")
         if not self.begun:
+            self.is_record = kind == "manifest"
             _check_manifest(kind, row)
         elif kind == "manifest" or self._ended:
             raise ValueError(f"there is {kind!r} where another record begins; give each its own file")
@@ -144,7 +151,7 @@ class _Reader:
 
 def _check_manifest(kind: str, row: dict[str, Any]) -> None:
     if kind != "manifest":
-        raise ValueError(f"it is {kind!r}, and the first line is the manifest; name a {RECORD}")
+        raise ValueError(f"it is {kind!r:.80}")
     if row["version"] > VERSION:
         raise ValueError(f"it is of version {row['version']}, and this Affidavit reads {VERSION}; use a newer one")
     if row.get("what") != LOAD:  # which may ask several providers

@@ -58,7 +58,6 @@ LOST_SECONDS = 10.0
 """After Locust has missed a worker for so long it is lost; a busy machine keeps one silent for some seconds."""
 SHARE, WAIT, END, DONE = "affidavit-share", "affidavit-wait", "affidavit-end", "affidavit-done"
 STOPPED = "stopped before the plan was done"
-INTERRUPTED = 130
 
 
 def wanted_by(options: Mapping[str, Any], host: str | None) -> Wanted:
@@ -349,7 +348,7 @@ class Run:
     def exit_code(self) -> int:
         """What the process tells its caller."""
         if self.broken == "interrupted":
-            return INTERRUPTED
+            return int(ExitCode.INTERRUPTED)
         return int(exit_code(self.lines, complete=not self.broken))
 
     def so_far(self) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from _conductor import Conductor
 from _options import add_options
 from _web import add_tab, look_for_port
 from _worker import Worker
-from affidavit.errors import AffidavitError
+from affidavit.errors import AffidavitError, ExitCode
 from affidavit.load.flow import SEND
 from affidavit.load.options import Shape
 from affidavit.load.scenario import Scenario
@@ -91,7 +91,7 @@ def _join(environment: Environment, runner: Runner, web_ui: WebUI | None = None,
         click.echo(masked(f"affidavit: {problem}"), err=True)
         sys.exit(problem.exit_code)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(ExitCode.INTERRUPTED)
 
 
 _hooks: Any = events  # which Locust has no types for

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
+import sys
 import threading
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,7 +21,7 @@ from click.testing import CliRunner
 
 from affidavit import cli
 from affidavit.checks.table import CHECKS
-from affidavit.documents import load_catalog
+from affidavit.documents import ROOT, load_catalog
 from affidavit.errors import ExitCode
 from affidavit.recorder import read_record
 from affidavit.sandbox.deviation import Answering, Deviation, Place
@@ -47,6 +50,17 @@ def affidavit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         return code, said.out + said.err
 
     return call
+
+
+def test_ctrl_c_while_it_loads_ends_it_without_a_stack(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n", "utf-8")  # in the place of what takes so long
+    path = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "affidavit", "run"], env={**os.environ, **path}, capture_output=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"")
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
+    assert scripts == {"affidavit": "affidavit.__main__:main"}
 
 
 @contextmanager

@@ -232,8 +232,8 @@ def test_a_command_that_is_not_run_is_understood(command: str) -> None:
 
 
 LOCUST_OPTIONS = {
-    "--class-picker", "--expect-workers", "--headless", "--host", "--master", "--master-bind-host", "--master-host", "--processes",
-    "--run-time", "--web-host", "--web-port", "--worker",
+    "--class-picker", "--expect-workers", "--headless", "--host", "--master", "--master-bind-host", "--master-host",
+    "--processes", "--run-time", "--web-host", "--web-port", "--worker",
 }  # fmt: skip
 """Those of Locust's own that the pages name."""
 

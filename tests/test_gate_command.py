@@ -111,7 +111,11 @@ def test_annotations_point_at_the_claims_line_and_stay_one_line_each(affidavit: 
         (("gate",), ExitCode.USAGE, "there is no run in reports/"),
         (("gate", "faithful", "--today", "soon"), ExitCode.USAGE, "'soon' is no day: write it like 2030-01-31"),
         (("gate", "faithful", "--baseline", "x.json"), ExitCode.USAGE, "x.json cannot be read"),
-        (("gate", "foreign.ndjson"), ExitCode.USAGE, "foreign.ndjson:1 is no line of a run record"),
+        (
+            ("gate", "foreign.ndjson"),
+            ExitCode.USAGE,
+            "foreign.ndjson:1 is no line of a run record: 'kind' is missing; expected a manifest, with which",
+        ),
         (("gate", "newer.ndjson"), ExitCode.USAGE, "version 99"),
         (("gate", "half.ndjson"), ExitCode.UNREACHABLE, "half.ndjson is incomplete (it was interrupted)"),
         (("gate", "stopped.ndjson"), ExitCode.UNREACHABLE, "stopped.ndjson is incomplete (the key is spent)"),

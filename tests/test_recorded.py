@@ -131,10 +131,13 @@ def test_equal_headers_are_held_once(path: Path) -> None:
         (f'{FIRST}\n{{"kind":"end","comp', ":2 is no line of a run record: it is cut off"),
         ("\x89PNG\r\n", ":1 is no line of a run record"),
         ("[1, 2]\n", ":1 is no line of a run record"),
-        ("7\n", ":1 is no line of a run record"),
-        ('{"log": {}}\n', ":1 is no line of a run record: 'kind'"),
-        ('{"kind": "end"}\n', ":1 is no line of a run record: it is 'end', and the first line is the manifest"),
-        ('{"kind": "manifest"}\n', ":1 is no line of a run record: 'version'"),
+        ("7\n", ":1 is no line of a run record: it is int, and no object; expected a manifest"),
+        ('{"log": {}}\n', ":1 is no line of a run record: 'kind' is missing; expected a manifest"),
+        (
+            '{"kind": "end"}\n',
+            ":1 is no line of a run record: it is 'end'; expected a manifest, with which each run.ndjson",
+        ),
+        ('{"kind": "manifest"}\n', ":1 is no line of a run record: 'version' is missing"),
         ('{"kind": "manifest", "version": "x"}\n', ":1 is no line of a run record"),
         (
             f'{{"kind": "manifest", "version": {VERSION + 1}}}\n',
