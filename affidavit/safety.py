@@ -104,9 +104,13 @@ def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
 
 
 def _harmless(policy: Policy, number: str) -> bool:
-    """Reserved, named, or no dialable number at all."""
+    """Reserved, named, or no dialable number at all, whatever a lenient server leaves out of it."""
     digits = "".join(re.findall(r"\d", number)).lstrip("0")  # a leading 00 may be dialled as +
     if digits in policy.recipients or any(pattern.fullmatch(digits) for pattern in NOBODY):
         return True
-    dialable = SHORTEST_NUMBER <= len(digits) <= LONGEST_NUMBER
-    return not dialable or bool(re.search(r"[A-Za-z]", number) and "@" not in number)
+    return len(digits) < SHORTEST_NUMBER or _is_too_long(number)
+
+
+def _is_too_long(number: str) -> bool:
+    """Whether it is one number longer than any, and not several in one text."""
+    return bool(re.fullmatch(r"\s*\+?\d+\s*", number)) and len(number.strip(" +0")) > LONGEST_NUMBER

@@ -71,14 +71,15 @@ class Case:
         return Finding(self.check, expected, got, tuple(one.seq for one in proof), pointer)
 
     def missed_condition(self) -> str:
-        """Why the params `once` leave nothing to judge: their step did not end with their status."""
+        """Why the params `once` leave nothing to judge: none of their steps ended with their status."""
         once = self.param("once")
         if once is None:
             return ""
-        ended = self.evidence.answered(once["step"])[-1:]
+        steps = [once["step"]] if isinstance(once["step"], str) else once["step"]
+        ended = [one for step in steps for one in self.evidence.answered(step)[-1:]]
         if any(fits(once["status"], one.response.status) for one in ended):
             return ""
-        return f"`{once['step']}` did not end with status {spoken(once['status'])}"
+        return f"{' or '.join(f'`{step}`' for step in steps)} did not end with status {spoken(once['status'])}"
 
     def why(self, *steps: str) -> str:
         """Why the steps cannot be judged: the first that has no good answer."""

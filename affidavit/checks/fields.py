@@ -19,6 +19,7 @@ from affidavit.checks.case import (
     place,
     server_time,
     shown,
+    undecided,
 )
 from affidavit.finding import Finding, Judgement
 from affidavit.openapi_document import SchemaError
@@ -64,7 +65,9 @@ def shape(case: Case) -> Judgement:
 
 
 def value(case: Case) -> Judgement:
-    """One field in the answers of a step."""
+    """One field in the answers of a step; with `once`, only if another step ended as that says."""
+    if missed := case.missed_condition():
+        return undecided(missed)
     judged: list[Answered] = []
     findings: list[Finding] = []
     for step in case.steps():

@@ -91,7 +91,8 @@ class Check:
         if isinstance(where, str):
             found.append((place(where).step,))
         if "once" in params:
-            found.append((params["once"]["step"],))
+            once = params["once"]["step"]
+            found.append((once,) if isinstance(once, str) else tuple(once))
         return tuple(found)
 
 
@@ -116,7 +117,7 @@ CHECKS: Mapping[str, Check] = {
     "header": _row(answers.header, "name", "present schema roles status optional", "operation step"),
     # what stands in a body
     "field": _row(fields.field, "operation status at", "schema required when"),
-    "value": _row(fields.value, "step at", "optional", "equals in matches schema is", {"is": fields.PRESENCE}),
+    "value": _row(fields.value, "step at", "once optional", "equals in matches schema is", {"is": fields.PRESENCE}),
     "shape": _row(fields.shape, "operation status"),
     "secret-free": _row(fields.secret_free, "operation", "except status"),
     "issued-key": _row(fields.issued_key, "operation status at pattern"),
