@@ -12,7 +12,7 @@ from affidavit.checks.case import Case
 from affidavit.checks.table import CHECKS
 from affidavit.documents import load_catalog
 from affidavit.evidence import Evidence
-from affidavit.exchange import Exchange, Request, Response
+from affidavit.exchange import Delivery, Exchange, Request, Response
 from affidavit.finding import Judgement
 
 Query = Iterable[tuple[str, Any]]
@@ -31,6 +31,7 @@ class Talk:
         """Nothing was said yet."""
         self.provider, self.embedded = provider, embedded
         self.exchanges: list[Exchange] = []
+        self.deliveries: list[Delivery] = []
 
     def answered(  # noqa: PLR0913 - the parts of an exchange
         self,
@@ -43,6 +44,7 @@ class Talk:
         headers: Mapping[str, str] | None = None,
         role: str | None = "main",
         at: float = 0.0,
+        elapsed: float = 0.0,
         sent: object = None,
     ) -> Talk:
         """One more exchange; a body that is no text is written as JSON."""
@@ -55,16 +57,31 @@ class Talk:
                 len(self.exchanges) + 1, self.provider, operation, source, role,
                 Request(place.method, f"http://x{place.template}", place.template, pairs, (), asked),
                 Response(status, tuple((headers or {}).items()), text),
-                None, at, 0.0,
+                None, at, elapsed,
             )
         )  # fmt: skip
+        return self
+
+    def heard(
+        self,
+        body: object,
+        *,
+        at: float = 0.0,
+        answered: int | None = 200,
+        method: str = "POST",
+        media: str = "application/json",
+    ) -> Talk:
+        """One webhook that arrived; a body that is no text is written as JSON."""
+        text = body if isinstance(body, str) else json.dumps(body)
+        asked = Request(method, "http://r/hook", "/hook", (), (("Content-Type", media),), text)
+        self.deliveries.append(Delivery(1000 + len(self.deliveries), self.provider, at, asked, answered))
         return self
 
     def judged(self, check: str, /, **params: object) -> Judgement:
         """What a check of the table says."""
         known = catalog(self.provider)
         assert CHECKS[check].problem_with(params) == ""
-        evidence = Evidence(tuple(self.exchanges), embedded=self.embedded)
+        evidence = Evidence(tuple(self.exchanges), tuple(self.deliveries), embedded=self.embedded)
         return CHECKS[check].function(Case(check, params, known.openapi, known.profile, known.script, evidence))
 
     def says(self, check: str, /, **params: object) -> str:
