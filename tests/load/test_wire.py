@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 
 import gevent
 import pytest
+import trustme
 from gevent.event import Event
 
 from affidavit.errors import TargetError
@@ -26,8 +29,9 @@ SILENCE = None
 class Server:
     """Answers each request of each connection with the next script entry: pieces sent one after another."""
 
-    def __init__(self, script: Sequence[Sequence[bytes] | None]) -> None:
+    def __init__(self, script: Sequence[Sequence[bytes] | None], tls: ssl.SSLContext | None = None) -> None:
         self.script = list(script)
+        self.tls = tls
         self.connections = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.open: list[socket.socket] = []
@@ -49,6 +53,12 @@ class Server:
             self.connections += 1
             self.open.append(connection)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.tls:
+                try:
+                    connection = self.tls.wrap_socket(connection, server_side=True)
+                except OSError:  # refused by the client
+                    continue
+                self.open.append(connection)
             self.talk(connection)
 
     def talk(self, connection: socket.socket) -> None:
@@ -84,6 +94,31 @@ def serving(*script: Sequence[bytes] | None, timeout: float = 10) -> Iterator[tu
     finally:
         pool.close()
         server.stop()
+
+
+@contextmanager
+def serving_tls(
+    authority: trustme.CA, *script: Sequence[bytes] | None, name: str = "localhost", trusted: bool = True
+) -> Iterator[tuple[Server, Pool]]:
+    """The same over TLS, with a certificate for this name."""
+    theirs, ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert(name).configure_cert(theirs)
+    if trusted:
+        authority.configure_trust(ours)
+    server = Server(script, theirs)
+    address = replace(resolve(server.url.replace("http", "https")), name="localhost")
+    pool = Pool(address, time.perf_counter, timeout=10, tls=ours)
+    try:
+        yield server, pool
+    finally:
+        pool.close()
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """Issues certificates that nobody else trusts."""
+    return trustme.CA()
 
 
 def ask(pool: Pool, request: bytes = REQUEST) -> Answer:
@@ -166,6 +201,31 @@ def test_silence_ends_with_the_timeout() -> None:
     with serving(SILENCE, timeout=0.3) as (_, pool):
         answer = ask(pool)
         assert (answer.status, answer.problem, answer.timeout) == (0, "no whole answer within 0.3 s", True)
+
+
+def test_over_tls_a_connection_is_kept_and_answers_come_whole(authority: trustme.CA) -> None:
+    big = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"a" * 100_000
+    with serving_tls(authority, [OK], [OK[:9], OK[9:]], [big]) as (server, pool):
+        assert [ask(pool).body for _ in range(3)] == [b"ok", b"ok", b"a" * 100_000]
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize(("name", "trusted"), [("localhost", False), ("elsewhere.example", True)])
+def test_a_certificate_that_proves_nothing_is_refused(authority: trustme.CA, name: str, trusted: bool) -> None:  # noqa: FBT001 - a case
+    with serving_tls(authority, [OK], name=name, trusted=trusted) as (server, pool):
+        answer = ask(pool)
+        assert answer.status == 0
+        assert answer.problem.startswith("the certificate was refused: ")
+        assert server.script  # the request, with its key, was never read
+
+
+def test_what_speaks_no_tls_is_said() -> None:
+    with serving([OK]) as (server, _):
+        pool = Pool(resolve(server.url.replace("http", "https")), time.perf_counter, timeout=10)
+        try:
+            assert "SSLError" in ask(pool).problem
+        finally:
+            pool.close()
 
 
 def test_nobody_there_is_said() -> None:
