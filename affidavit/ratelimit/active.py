@@ -15,6 +15,7 @@ import numpy as np
 
 from affidavit.ratelimit.belief import Belief, Hints, Seen
 from affidavit.ratelimit.families import Floats
+from affidavit.ratelimit.headers import Said
 from affidavit.ratelimit.records import Reply, Send, Wait
 from affidavit.ratelimit.talk import StopError, Talk
 from affidavit.words import counted
@@ -22,6 +23,8 @@ from affidavit.words import counted
 Steps = Generator[Send | Wait, tuple[Reply, ...] | None, None]
 
 FIRST_BATCH = 4
+MOST_AT_ONCE = 2000
+"""Requests sent at once because so many are said to remain."""
 SURE = 0.985
 CLOSE = 0.009
 """Half the width of the window's interval that is close enough, relative."""
@@ -60,20 +63,33 @@ def active(talk: Talk, belief: Belief) -> Steps:
 def _ramp(talk: Talk, belief: Belief) -> Steps:
     seen = yield from talk.send()
     early: list[Seen] = [seen]
-    times = FIRST_BATCH
     while not seen.refused:
         told = talk.said[-1]
-        if told.limit is not None and told.remaining is not None and len(early) == 1 and told.remaining < 2000:
-            times = told.remaining + 2
+        times = _next_batch(told, len(early))
+        if not talk.affords(talk.now, times):
+            raise StopError(f"{counted(talk.requests, 'request')} met no limit, and more are not allowed{_advice(told)}")
         seen = yield from talk.send(times)
         early.append(seen)
-        times = max(times * 2, FIRST_BATCH)
-        if not seen.refused and times + talk.requests > talk.caps.requests:
-            raise StopError(f"{counted(talk.requests, 'request')} met no limit, and more are not allowed")
     belief.hints = hints_of(talk)
     for one in early:
         belief.history.append(one)
     belief.start()
+
+
+def _next_batch(told: Said, batches: int) -> int:
+    """Twice as many as before, or what is said to remain and a little more, as some comes back meanwhile."""
+    doubled = FIRST_BATCH << (batches - 1)
+    if told.limit is None or told.remaining is None:
+        return doubled
+    return min(told.remaining + (1 << batches), max(doubled, MOST_AT_ONCE))
+
+
+def _advice(told: Said) -> str:
+    if told.limit is None:
+        return "; raise --max-requests"
+    if told.remaining is None:
+        return f"; {told.limit} are announced: raise --max-requests to three times that"
+    return f"; {told.limit} are announced: --watching reads the limit without reaching it"
 
 
 def hints_of(talk: Talk) -> Hints:
@@ -116,7 +132,7 @@ class Budget:
     def look(self) -> Choice | None:
         """Once more half a window later, where what comes back fast made the moments before uncertain."""
         best = self.belief.best()
-        if not self.looks or not best.family.gradual:
+        if not self.looks or best.family.timeless:
             return None
         self.looks -= 1
         view = View(self.belief)
@@ -136,7 +152,7 @@ class Budget:
         limit, window = float(weights @ best.supposed.limit), float(weights @ best.supposed.window)
         if best.family.gradual and self.looks and talk_blur(self.talk, limit / window) > HASTY:
             return False
-        fit = best.fit > best.fit.max() - 2
+        fit = best.evidence > best.evidence.max() - 2  # that a number is round must not end the search for it
         spread = np.ptp(best.supposed.window[fit]) / 2 / window
         back = talk_blur(self.talk, limit / window) if best.family.refills else 0.0
         exact = np.ptp(best.supposed.limit[fit]) <= back
@@ -151,14 +167,18 @@ def _best(talk: Talk, belief: Belief) -> Choice | None:
     """The step that tells the most for its cost; the one that uses the limit up when none tells anything."""
     view = View(belief)
     now = talk.now + talk.trip / 2
-    choices = [view.choice(at, times, talk) for at, times in {*_soon(view, now), *_probes(view, now)}]
+    possible = {*_soon(view, now), *_probes(view, now)}
+    choices = [view.choice(at, times, talk) for at, times in possible if talk.affords(at, times)]
     best = max(choices, key=lambda one: one.bits / one.cost, default=None)
     if best is not None and best.bits >= TELLS:
         return Choice(best.at - talk.trip / 2, best.times, best.bits, best.cost)
     room = view.median(view.room(now))
     if room >= 1:
         later = 0.0 if view.sure or view.timeless else 0.35 * view.window
-        return Choice(talk.now + later, int(room) + (not view.fills), 0.0, room)
+        choice = Choice(talk.now + later, int(room) + (not view.fills), 0.0, room)
+        if talk.affords(choice.at, choice.times) or talk.said[-1].remaining is None:
+            return choice
+        return Choice(talk.now + max(later, view.window / 5), 1, 0.0, 1.0)  # what remains shows it too, if slower
     return None
 
 
@@ -244,8 +264,11 @@ class View:
 
     def choice(self, at: float, times: int, talk: Talk) -> Choice:
         """What the step would tell and cost."""
-        outcome = np.minimum(self.room(at), times)
+        room = self.room(at)
+        outcome = np.minimum(room, times)
         bits = self.bits(outcome, max(times / 20, self.grain(talk) if times > 1 else 1.0))
+        if times == 1 and talk.said[-1].remaining is not None:  # what it leaves tells as much as taking it all would
+            bits = max(bits, self.bits(room, self.grain(talk)))
         admitted = float(self.weights @ outcome) / float(self.weights.sum())
         span = max(0.0, at - talk.now) / max(self.window, 1e-3)
         price = (times + 0.5 * admitted) / (3 * self.limit) + max(0.0, times - admitted - 1) / 50

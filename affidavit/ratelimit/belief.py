@@ -21,23 +21,45 @@ from itertools import pairwise
 
 import numpy as np
 
-from affidavit.ratelimit.families import FAMILIES, Family, Floats, Machine, Supposed
+from affidavit.ratelimit.families import (
+    FAMILIES,
+    NEARLY_ONE,
+    Family,
+    FirstRequestWindow,
+    Flags,
+    Floats,
+    Machine,
+    SlidingLog,
+    Supposed,
+)
 from affidavit.ratelimit.records import Interval
 
 SIZE = 300
 PHASED_SIZE = 700
 OFFSETS = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])[:, None]
 SHARES = np.array([0.1, 0.25, 0.3, 0.25, 0.1])
+EARLIER = 0.15
+"""Chance that another's request began a window where it may have."""
+LAST, LAST_OFF = 2.0, 0.6
+"""When the last of a batch arrives, in spreads after the first, and how far off that may be."""
 LIKELY_FIRST = (2, 1, 3, 0, 4)
 OTHERS = np.array([[0.01], [0.35]])
 """Chance that others took something just now: when they are quiet, and when they are busy."""
 BUSY = np.log([[0.85], [0.15]])
 """Log of how likely the one and the other is."""
+CLEARLY_BUSY = 1.0
+"""Difference of log-likelihoods at which others use the key."""
+AMONG_OTHERS = 0.4
+"""What an answer proves when others use the key, as part of what it would prove otherwise: no two are independent."""
 NEXT_TO_IMPOSSIBLE = np.array([[1e-4], [5e-3]])
 """What others may do unseen is begin a window: so less is impossible when they are busy."""
+BATCHES = 12
+"""So many batches before a refusal may belong to its window; the ramp has no more."""
 FOLLOWED_HINTS = 3
 SURPRISE = 1.5
 TRIES = 3
+LADDER, RUNGS = 0.25, (3e-4, 0.3)
+"""Share of the windows that are varied however close together the fit ones are, and by how much, relatively."""
 ROUND = (0.5, 1, 2, 3, 5, 6, 10, 12, 15, 20, 24, 30, 40, 45, 60, 90, 100, 120, 180, 300, 600, 900)
 NEAR = 2.5
 """Factor between a window and those it may have been taken for."""
@@ -56,6 +78,8 @@ class Seen:
     refused: int
     late: float = 0.0
     """Seconds by which the last admitted one was answered later than the round trip explains."""
+    pace: float = 0.0
+    """Seconds from one answer of the batch to the next, where they came late."""
     remaining: int | None = None
     """What the last of them left, as announced."""
     wait: float | None = None
@@ -91,6 +115,7 @@ class Population:
         self.supposed = NOTHING
         self.fit: Floats = np.zeros(0)
         self._fits: Floats = np.zeros((2, 0))
+        self._prior: Floats = np.zeros(0)
         self._machine: Machine = family.machine(NOTHING)
         self._hints_followed = self._resets_followed = 0
         self._until, self._shortest = 0.0, SHORTEST
@@ -98,21 +123,42 @@ class Population:
 
     def see(self, seen: Seen) -> None:
         """Weigh by one batch, and follow it."""
-        machine, arrived = self._machine, seen.admitted + seen.refused
+        machine = self._machine
         moments = np.broadcast_to(seen.at + seen.spread * OFFSETS, (len(OFFSETS), len(self.fit)))
         room = self._refilled(machine.room(moments), seen)
-        chance, best = self._admission(seen, np.minimum(room, arrived))
-        moment = np.take_along_axis(moments, best[None], 0)[0]
-        others = np.zeros(len(self.fit))
-        if seen.remaining is not None:
-            expected = np.take_along_axis(room, best[None], 0)[0] - seen.admitted
-            others = np.clip(expected - seen.remaining, 0.0, None)
-            chance = chance * self._announcement(expected - seen.remaining, self._blur(seen))
-            others = np.where(others > self._blur(seen), others, 0.0)
+        chance, moment, others = self._foretold(seen, moments, room)
+        if isinstance(machine, FirstRequestWindow):
+            chance, others = self._begun_by_others(machine, seen, chance, others)
         chance = chance * self._delay(seen, room[2])
         self._follow(seen, moments, moment, others)
         chance = chance * self._hinted(seen, moment)
         self._weigh(np.log(chance + NEXT_TO_IMPOSSIBLE))
+
+    def _foretold(self, seen: Seen, moments: Floats, room: Floats) -> tuple[Floats, Floats, Floats]:
+        """Chance of what came, the moment that explains it best, and how many others took by then."""
+        chance, best = self._admission(seen, np.minimum(room, seen.admitted + seen.refused))
+        moment = np.take_along_axis(moments, best[None], 0)[0]
+        if seen.remaining is None or seen.refused:  # a refusal has said already that nothing remains
+            return chance, moment, np.zeros(len(self.fit))
+        expected = np.maximum(0.0, np.take_along_axis(room, best[None], 0)[0] - seen.admitted)
+        others = np.clip(expected - seen.remaining, 0.0, None)
+        chance = chance * self._announcement(expected - seen.remaining, self._blur(seen), self._unsure(seen))
+        return chance, moment, np.where(others > self._blur(seen), others, 0.0)
+
+    def _begun_by_others(
+        self, machine: FirstRequestWindow, seen: Seen, chance: Floats, others: Floats
+    ) -> tuple[Floats, Floats]:
+        """The same where another's request may have begun the next window; where that explains more, it is taken so."""
+        moments = np.broadcast_to(seen.at + seen.spread * OFFSETS, (len(OFFSETS), len(self.fit)))
+        maybe = machine.may_be_new(moments[-1])
+        if not maybe.any():
+            return chance, others
+        full = np.broadcast_to(self.supposed.limit, moments.shape)
+        new, _, taken = self._foretold(seen, moments, full)
+        new, old = EARLIER * new[1], (1 - EARLIER) * chance[1]
+        machine.begin(moments[2], maybe & (new > old))
+        busy = np.where(maybe, new + old, chance[1])
+        return np.stack([chance[0], busy]), np.where(maybe & (new > old), taken, others)
 
     def _weigh(self, more: Floats) -> None:
         """Add to both fits; how a supposition fits is either with quiet others or with busy ones."""
@@ -154,10 +200,10 @@ class Population:
         return chance
 
     def _refilled(self, room: Floats, seen: Seen) -> Floats:
-        """With what comes back while a batch arrives: even a full bucket admits more than it holds then."""
+        """With what comes back until the last of a batch arrives: even a full bucket admits more than it holds then."""
         if not self.family.refills or seen.admitted + seen.refused == 1:
             return room
-        back = (OFFSETS + 1) * seen.spread * self.supposed.limit / self.supposed.window
+        back = (LAST + LAST_OFF * OFFSETS) * seen.spread * self.supposed.limit / self.supposed.window
         return np.asarray(np.floor(room[0] + back + 0.3))
 
     def _admission(self, seen: Seen, foretold: Floats) -> tuple[Floats, np.ndarray[tuple[int, ...], np.dtype[np.intp]]]:
@@ -170,6 +216,8 @@ class Population:
         chance = (1 - OTHERS) * (sharp * (SHARES @ same) + (1 - sharp) * within)
         if seen.refused:
             chance = chance + OTHERS * _taken(missing)
+        unsure = self._unsure(seen)
+        chance = chance + OTHERS * np.where((missing < 0) & (-missing <= unsure), 0.5 / (unsure + 1), 0.0)
         if self.family.gradual and seen.admitted + seen.refused > 2:
             blur = self._blur(seen)
             chance = chance + np.where(np.abs(missing) <= blur, 0.15 / blur, 0.0)
@@ -183,10 +231,17 @@ class Population:
             return np.zeros(len(self.fit))
         return 1 + np.floor(2 * seen.spread * self.supposed.limit / self.supposed.window)
 
-    def _announcement(self, off: Floats, blur: Floats) -> Floats:
+    def _unsure(self, seen: Seen) -> Floats:
+        """Requests of others that may have been earlier than supposed, so that their room is back already."""
+        if not isinstance(self._machine, SlidingLog):
+            return np.zeros(len(self.fit))
+        return self._machine.unsure(np.full(len(self.fit), seen.at))
+
+    def _announcement(self, off: Floats, blur: Floats, unsure: Floats) -> Floats:
         """Chance of what was announced as remaining; `off` is what was expected less what was announced."""
         exact = np.where(off == 0, 0.6, 0.0) + np.where(np.abs(off) <= blur, 0.4 / (blur + 1), 0.0)
-        return np.asarray((1 - OTHERS) * exact + OTHERS * _taken(off) + 1e-3)
+        back = np.where((off < 0) & (-off <= unsure), 0.5 / (unsure + 1), 0.0)
+        return np.asarray((1 - OTHERS) * exact + OTHERS * (_taken(off) + back) + 1e-3)
 
     def _delay(self, seen: Seen, room: Floats) -> Floats | float:
         """Chance of how long the last answer took."""
@@ -198,7 +253,12 @@ class Population:
         each, waiting = self.supposed.window / self.supposed.limit, np.maximum(0.0, self.supposed.limit - room)
         foretold = (waiting + seen.admitted - 1) * each
         off = np.abs(seen.late - foretold) - np.where(waiting > 0, each, 0.0)
-        return np.where(off <= 2 * seen.spread + 0.01 + 0.002 * foretold, 1.0, 1e-3)
+        beyond = off / (2 * seen.spread + 0.01 + 0.002 * foretold) - 1
+        late = np.exp(-2 * np.maximum(0.0, beyond))  # no cliff, so that there is a way up to the truth
+        if seen.pace:
+            blur = (2 * seen.spread + 0.003) / max(1, seen.admitted // 2 - 1)
+            late = late * np.exp(-0.5 * ((each - seen.pace) / blur) ** 2)
+        return np.asarray(np.maximum(1e-3, late))
 
     def room(self, t: Floats) -> Floats:
         """Requests that each supposition would admit at `t`."""
@@ -222,6 +282,20 @@ class Population:
         """Log of how likely the family is, beside the others."""
         return self.family.odds + float(self.fit.max(initial=-np.inf))
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing speaks for others who use the key as well."""
+        return bool(self._fits[1].max() < self._fits[0].max() + CLEARLY_BUSY)
+
+    @property
+    def evidence(self) -> Floats:
+        """Log of how well each foretold what came, however odd its numbers are."""
+        return self.fit - self._prior
+
+    def likely(self, less: float = 1.5) -> Flags:
+        """Those that explain the answers nearly as well as the best."""
+        return np.asarray(self.fit > self.fit.max() - less)
+
     def worn(self) -> bool:
         """Whether too few suppositions carry the weight."""
         weights = self.weights()
@@ -233,7 +307,8 @@ class Population:
         fresh = self._fresh(self.size if not len(self.fit) else some, history, hints)
         self.supposed = fresh if not len(self.fit) else _joined(fresh, *self._heirs(len(fresh.limit)))
         self._machine = self.family.machine(self.supposed)
-        self._fits = _oddity(self.supposed, self.family, hints) + BUSY
+        self._prior = _oddity(self.supposed, self.family, hints)
+        self._fits = self._prior + BUSY
         self.fit = np.logaddexp(self._fits[0], self._fits[1])
         self._resets_followed = 0
         self._hints_followed, self._until, self._shortest = 0, history[-1].at, hints.shortest
@@ -257,7 +332,8 @@ class Population:
 
     def _varied(self, parents: Supposed, width: float) -> Supposed:
         count, chance = len(parents.limit), self._chance
-        window = parents.window * np.exp(width * chance.normal(size=count) * chance.choice([0.3, 1.0, 2.0], count))
+        scale = np.where(chance.random(count) < LADDER, RUNGS[0] * (RUNGS[1] / RUNGS[0]) ** chance.random(count), width)
+        window = parents.window * np.exp(scale * chance.normal(size=count) * chance.choice([0.3, 1.0, 2.0], count))
         snapped = _snapped(window)
         window = np.where((chance.random(count) < 0.25) & (np.abs(snapped / window - 1) < 3 * width), snapped, window)
         window = np.where(chance.random(count) < 0.3, parents.window, np.clip(window, self._shortest, 2 * LONGEST))
@@ -273,7 +349,9 @@ class Population:
         block = parents.block * np.exp(np.where(chance.random(count) < 0.7, width, 0.0) * chance.normal(size=count))
         counts = np.where(chance.random(count) < 0.1, ~parents.counts, parents.counts) & self.family.counting
         generous = np.where(chance.random(count) < 0.1, ~parents.generous, parents.generous) & self.family.rounding
-        return Supposed(limit, window, phase + shift, block, counts, generous)
+        # A generous one admits each request that much earlier; so the same steps need a later window.
+        later = (generous.astype(float) - parents.generous) * window * NEARLY_ONE / limit
+        return Supposed(limit, window, phase + shift + later, block, counts, generous)
 
     def _fresh(self, count: int, history: Sequence[Seen], hints: Hints) -> Supposed:
         chance = self._chance
@@ -287,10 +365,14 @@ class Population:
         window = np.where((window < shortest) | (window > longest), shortest * np.exp(3 * chance.random(count)), window)
         if self.family.gradual and not self.family.phased:  # some of what was admitted had come back meanwhile
             limit = np.where(chance.random(count) < 0.5, np.round(limit / (1 + clues.ramp / window)), limit)
+        limit = np.maximum(1.0, limit)
         if len(self.fit):
             parents = self.supposed[chance.choice(len(self.fit), count, p=self.weights())]
-            limit = np.where(chance.random(count) < 0.5, parents.limit, limit)
-            window = np.where(chance.random(count) < 0.2, parents.window, window)
+            inherited = np.where(chance.random(count) < 0.5, parents.limit, limit)
+            window = window * inherited / limit if self.family.refills else window  # what a clue tells is the pace
+            limit = inherited
+            if not self.family.refills:
+                window = np.where(chance.random(count) < 0.2, parents.window, window)
             best = int(self.fit.argmax())
             usual = _usual_near(float(self.supposed.window[best]))
             if len(usual):
@@ -302,7 +384,7 @@ class Population:
         block = np.where(chance.random(count) < 0.5, clues.locks(block), block)
         counts = (chance.random(count) < 0.3) & self.family.counting
         generous = (chance.random(count) < 0.3) & self.family.rounding
-        return Supposed(np.maximum(1.0, limit), window, phase, block, counts, generous)
+        return Supposed(limit, window, phase, block, counts, generous)
 
     def _limits(self, count: int, history: Sequence[Seen], hints: Hints) -> Floats:
         """What the batches up to a refusal say of the limit, whichever of them the window began with."""
@@ -311,7 +393,7 @@ class Population:
         admitted = np.array([seen.admitted for seen in history], dtype=float)
         for index, seen in enumerate(history):
             if seen.refused and seen.admitted:
-                sums += np.cumsum(admitted[index::-1])[:6].tolist()
+                sums += np.cumsum(admitted[index::-1])[:BATCHES].tolist()
         if not sums:
             low = max(1.0, float(admitted.sum()))
             return np.floor(np.exp(chance.uniform(np.log(low), np.log(4 * low + 1000), count)))
@@ -335,7 +417,7 @@ class Clues:
         first = next((one.at for one in history if one.refused), 0.0)
         self.ramp = float(first - self._at[0])
         """Seconds up to the first refusal."""
-        self._paces = np.array([one.late / (one.admitted - 1) for one in history if one.admitted > 1 and one.late])
+        self._paces = np.array([one.pace for one in history if one.pace])
 
     def reopenings(self, otherwise: Floats) -> Floats:
         """Moments inside gaps; mostly of the narrow ones."""
@@ -435,8 +517,9 @@ class Belief:
 
     def chances(self) -> Mapping[str, float]:
         """Family -> probability, the most likely first."""
-        best = max(one.score for one in self.populations)
-        raw = {one.name: float(np.exp(one.score - best)) for one in self.populations}
+        best = self.best()
+        proves = 1.0 if best.quiet else AMONG_OTHERS
+        raw = {one.name: float(np.exp(proves * (one.score - best.score))) for one in self.populations}
         total = sum(raw.values())
         return {name: raw[name] / total for name in sorted(raw, key=raw.__getitem__, reverse=True)}
 
@@ -447,15 +530,16 @@ class Belief:
 
 def _taken(count: Floats) -> Floats:
     """Chance that others, if they took any, took so many."""
-    few, many = 0.3 * 0.7 ** (count - 1), 0.05 * 0.95 ** (count - 1)
+    more = np.maximum(0.0, count - 1)
+    few, many = 0.3 * 0.7**more, 0.05 * 0.95**more
     return np.where(count > 0, (few + many) / 2, 0.0)
 
 
 def _oddity(supposed: Supposed, family: Family, hints: Hints) -> Floats:
     """Log of how likely the parameters are beforehand: round numbers, and windows longer than an answer takes."""
-    odd = np.where(_roundness(supposed.window) > 0, 0.0, -1.0)
+    odd = np.select([np.isin(supposed.window, ROUND), _roundness(supposed.window) > 0], [0.0, -0.8], -1.5)
     odd = odd + np.where(supposed.counts, -1.0, 0.0) + _roundness_of_limit(supposed.limit)
-    odd = odd + np.where(supposed.generous, -0.5, 0.0)
+    odd = odd + np.where(supposed.generous, -1.5, 0.0)
     if family.timeless:
         odd = odd + (1.0 if hints.policies else 0.0)
     else:

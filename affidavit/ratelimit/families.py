@@ -113,15 +113,31 @@ class ClockWindow:
 
 
 class FirstRequestWindow:
-    """So many in a window that the first request begins; where refusals count, each begins the window anew."""
+    """So many in a window that the first request begins; where refusals count, each begins the window anew.
+
+    That request may be another's: then the window began some time after the one before was over.
+    """
 
     def __init__(self, supposed: Supposed) -> None:
         self.p = supposed
         self._begin = np.full(supposed.limit.shape, LONG_AGO)
+        self._earliest = np.full(supposed.limit.shape, LONG_AGO)
+        """When it may have begun already, if another's request began it."""
         self._used = np.zeros(supposed.limit.shape)
 
     def _over(self, t: Floats) -> Flags:
         return np.asarray(t >= self._begin + self.p.window - GRAIN)
+
+    def may_be_new(self, t: Floats) -> Flags:
+        """Where another's request may have begun the next window."""
+        return np.asarray(t >= self._earliest + self.p.window) & ~self._over(t)
+
+    def begin(self, t: Floats, chosen: Flags) -> None:
+        """Take it for the next window where `chosen`, whoever began it."""
+        earliest = np.clip(self._earliest + self.p.window, t - self.p.window, t)
+        self._earliest = np.where(chosen, earliest, self._earliest)
+        self._begin = np.where(chosen, t, self._begin)
+        self._used = np.where(chosen, 0.0, self._used)
 
     def room(self, t: Floats) -> Floats:
         """All of it once the window is over, else what is left."""
@@ -130,9 +146,11 @@ class FirstRequestWindow:
     def take(self, t: Floats, admitted: Floats, refused: Floats) -> None:
         """Begin a window if need be, and count."""
         over = (self._over(t) | (admitted > self.p.limit - self._used)) & (admitted + refused > 0)
-        self._begin = np.where(over, t, self._begin)
-        self._used = _used(np.where(over, 0.0, self._used), self.p.limit, admitted, refused)
-        self._begin = np.where(self.p.counts & (refused > 0), t, self._begin)
+        self.begin(t, over)
+        self._used = _used(self._used, self.p.limit, admitted, refused)
+        self._earliest = np.where(refused > 0, np.maximum(self._earliest, t - self.p.window), self._earliest)
+        anew = self.p.counts & (refused > 0)
+        self._begin, self._earliest = np.where(anew, t, self._begin), np.where(anew, t, self._earliest)
 
     def ready(self, t: Floats) -> Floats:
         """Now, or at the end of the window."""
@@ -150,10 +168,19 @@ class SlidingLog:
         self.p = supposed
         self._times = np.empty((0, *supposed.limit.shape))
         self._counts = np.empty((0, *supposed.limit.shape))
+        self._others = np.empty((0, *supposed.limit.shape))
+        """Of the counts, what others must have taken, nobody knows when."""
+
+    def unsure(self, t: Floats) -> Floats:
+        """How many of others there are that may have grown old already."""
+        found: Floats = np.where(self._young(t), self._others, 0.0).sum(axis=-2)
+        return found
+
+    def _young(self, t: Floats) -> Flags:
+        return np.asarray(self._times + self.p.window - GRAIN > np.asarray(t)[..., None, :])
 
     def _inside(self, t: Floats) -> Floats:
-        young = self._times + self.p.window - GRAIN > np.asarray(t)[..., None, :]
-        found: Floats = np.where(young, self._counts, 0.0).sum(axis=-2)
+        found: Floats = np.where(self._young(t), self._counts, 0.0).sum(axis=-2)
         return found
 
     def room(self, t: Floats) -> Floats:
@@ -161,12 +188,14 @@ class SlidingLog:
         return np.maximum(0.0, self.p.limit - self._inside(t))
 
     def take(self, t: Floats, admitted: Floats, refused: Floats) -> None:
-        """Note it; when one was refused, what was not seen was others'."""
+        """Note it; when one was refused, what was not seen was others', half of the time since the last batch ago."""
         missing = self.p.limit - self._inside(t) - admitted
-        others = np.where(refused > 0, np.maximum(0.0, missing), 0.0)
-        noted = admitted + np.where(self.p.counts, refused, 0) + np.where(self.p.counts, 0.0, others)
-        self._times = np.concatenate([self._times, np.broadcast_to(t, (1, *noted.shape))])
-        self._counts = np.concatenate([self._counts, noted[None]])
+        others = np.where((refused > 0) & ~self.p.counts, np.maximum(0.0, missing), 0.0)
+        own = admitted + np.where(self.p.counts, refused, 0)
+        before = np.maximum(t - self.p.window, self._times[-1] if len(self._times) else LONG_AGO)
+        self._times = np.concatenate([self._times, [(before + t) / 2], np.broadcast_to(t, (1, *own.shape))])
+        self._counts = np.concatenate([self._counts, others[None], own[None]])
+        self._others = np.concatenate([self._others, others[None], np.zeros((1, *own.shape))])
 
     def ready(self, t: Floats) -> Floats:
         """When so many have grown old that one fits."""
@@ -356,7 +385,7 @@ FAMILIES: Mapping[str, Family] = {
     "fixed-window-first": Family(FirstRequestWindow, "fixed window that the first request begins", 0.0, counting=True),
     "sliding-log": Family(SlidingLog, "sliding log", -0.3, counting=True),
     "sliding-counter": Family(
-        SlidingCounter, "sliding counter of two windows", -1.0, phased=True, counting=True, rounding=True, gradual=True
+        SlidingCounter, "sliding counter of two windows", -2.0, phased=True, counting=True, rounding=True, gradual=True
     ),
     "token-bucket": Family(TokenBucket, "token bucket (GCRA)", 0.0, gradual=True, refills=True),
     "leaky-queue": Family(TokenBucket, "leaky queue, which delays", -0.5, gradual=True, refills=True, delays=True),

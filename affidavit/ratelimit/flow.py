@@ -18,7 +18,7 @@ from affidavit.ratelimit.belief import Belief, Population
 from affidavit.ratelimit.families import FAMILIES, Floats
 from affidavit.ratelimit.records import NONE_FITS, UNKNOWN, Caps, Interval, Mode, Place, Reply, Send, Verdict, Wait
 from affidavit.ratelimit.sharing import Shared, scope, sharing
-from affidavit.ratelimit.talk import StopError, Talk
+from affidavit.ratelimit.talk import SpentError, StopError, Talk
 from affidavit.ratelimit.watching import watching
 
 __all__ = ["Caps", "Flow", "Interval", "Mode", "Place", "Reply", "Send", "Verdict", "Wait", "examine"]
@@ -29,8 +29,14 @@ TIE = 0.03
 LEAST = 1e-3
 ALIKE_AT_ONE = ("fixed-window-first", "sliding-log", "token-bucket", "leaky-queue")
 """With a limit of 1 each of them admits one request a window after the one before, and nothing tells them apart."""
+ALIKE_AMONG_OTHERS = ("fixed-window-clock", "fixed-window-first")
+"""Where others begin the next window as soon as one is over, windows follow each other as those of the clock do."""
+CLOSE_BOUNDS = 0.05
+"""How far apart the bounds of a number may lie that one can plan with, relative."""
 CLEARLY = 3.0
 """Difference of log-likelihoods at which one supposition is clearly better than another."""
+OTHERS_TAKE = 0.12
+"""Share of the limit that others who use the key may take at most, so that it passes for less."""
 VISIBLE = {name: replace(family, counting=False) for name, family in FAMILIES.items() if not family.blocks}
 """The families that can be told apart without a refusal: what one does is not seen."""
 FITS = -4.5
@@ -46,14 +52,16 @@ def examine(
     """
     talk = Talk(caps or Caps(), places[0])
     belief = Belief(seed, FAMILIES if mode == "active" else VISIBLE)
-    stopped = ""
+    stopped, spent = "", False
     shared: Shared = ()
     try:
         yield from (active if mode == "active" else watching)(talk, belief)
         shared = yield from sharing(talk, belief, mode, places[1:])
     except StopError as why:
-        stopped = str(why)
+        stopped, spent = str(why), isinstance(why, SpentError)
     verdict = _verdict(talk, belief, mode, stopped)
+    if spent and _tells(verdict):
+        verdict = replace(verdict, stopped="", reason=f"{verdict.reason}; {stopped}")
     return replace(verdict, shared=shared, scope=scope(places[0], shared))
 
 
@@ -78,7 +86,9 @@ def _verdict(talk: Talk, belief: Belief, mode: Mode, stopped: str) -> Verdict:
     ties = tuple(name for name, chance in chances.items() if chance > TIE and name != best.name)
     if mode == "watching" and "fixed-window-first" in {best.name, *ties}:
         ties += ("window-with-block",)
-    window = _window(talk, belief, best)
+    if not best.quiet and best.name in ALIKE_AMONG_OTHERS:
+        ties += tuple(name for name in ALIKE_AMONG_OTHERS if name not in {best.name, *ties})
+    window = _window(belief, best)
     limit = _limit(talk, belief, best)
     counts = _counts(best)
     return replace(
@@ -93,6 +103,12 @@ def _verdict(talk: Talk, belief: Belief, mode: Mode, stopped: str) -> Verdict:
         posterior=_likely(chances),
         reason=_reason(talk, best),
     )
+
+
+def _tells(verdict: Verdict) -> bool:
+    """Whether it says enough to plan with, though it could have been surer: its numbers lie between close bounds."""
+    numbers = [one for one in (verdict.limit, verdict.window) if one]
+    return bool(numbers) and all(one.high - one.low <= CLOSE_BOUNDS * one.best for one in numbers)
 
 
 def _alike(name: str, ties: tuple[str, ...], limit: Interval) -> tuple[str, ...]:
@@ -110,14 +126,22 @@ def _limit(talk: Talk, belief: Belief, best: Population) -> Interval:
     slack = 0
     if best.family.refills:  # what comes back while a batch arrives cannot be told from what was there
         slack = round(1 + 2 * talk.spread * float(np.median(best.supposed.limit / best.supposed.window)))
-    return _interval(best, best.supposed.limit, belief.hints.limits, slack)
+    hidden = _hidden(best.supposed.limit[best.likely()], belief.hints.limits, 0.0, 0.0 if best.quiet else OTHERS_TAKE)
+    return _interval(best, best.supposed.limit, belief.hints.limits, slack, hidden)
 
 
-def _window(talk: Talk, belief: Belief, best: Population) -> Interval | None:
+def _window(belief: Belief, best: Population) -> Interval | None:
     if best.family.timeless:
         return None
-    told = {one.window for one in talk.said if one.window}
-    return _interval(best, best.supposed.window, tuple(told) or belief.hints.windows)
+    policies = belief.hints.policies
+    hidden = _hidden(best.supposed.window[best.likely()], policies, 0.0 if best.quiet else OTHERS_TAKE, 0.0)
+    return _interval(best, best.supposed.window, policies or belief.hints.windows, 0, hidden)
+
+
+def _hidden(likely: Floats, told: Sequence[float], below: float, above: float) -> tuple[float, ...]:
+    """Announced numbers that others who use the key may hide: limits seem smaller and windows longer."""
+    low, high = float(likely.min()), float(likely.max())
+    return tuple(one for one in told if low * (1 - below) <= one < low or high < one <= high * (1 + above))
 
 
 def _rate(limit: Interval, window: Interval) -> Interval:
@@ -138,11 +162,13 @@ def _reason(talk: Talk, best: Population) -> str:
     return f"it foretells each of the {talk.requests} answers with a chance of {foretold:.0%} on the average"
 
 
-def _interval(population: Population, values: Floats, told: Sequence[float], slack: int = 0) -> Interval:
+def _interval(
+    population: Population, values: Floats, told: Sequence[float], slack: int = 0, hidden: Sequence[float] = ()
+) -> Interval:
     """What the fit suppositions span; best is what was announced, or whole, if that is among them, else the mean."""
-    fit, likely = (values[population.fit > population.fit.max() - less] for less in (CLEARLY, CLEARLY / 2))
+    fit, likely = values[population.likely(CLEARLY)], values[population.likely()]
     mean = float(population.weights() @ values)
-    among = [one for one in told if likely.min() - slack <= one <= likely.max() + slack]
+    among = [one for one in told if likely.min() - slack <= one <= likely.max() + slack] or hidden
     round_ones = [float(one) for one in likely if one == round(one)] or [mean]
-    best = min(among or round_ones, key=lambda one: abs(one - mean))
-    return Interval(float(fit.min()) - slack, float(best), float(fit.max()) + slack)
+    best = float(min(among or round_ones, key=lambda one: abs(one - mean)))
+    return Interval(min(best, float(fit.min()) - slack), best, max(best, float(fit.max()) + slack))

@@ -28,6 +28,10 @@ class StopError(Exception):
     """The examination has to end; the message says why."""
 
 
+class SpentError(StopError):
+    """What the examination may cost is spent."""
+
+
 @dataclass
 class Talk:
     """What was said so far with one place."""
@@ -102,10 +106,14 @@ class Talk:
         self._resets.append(found.best)
         return found
 
+    def affords(self, until: float, times: int) -> bool:
+        """Whether so many may be sent at that moment."""
+        return until <= self.caps.seconds and self.requests + times <= self.caps.requests
+
     def wait(self, until: float) -> Generator[Send | Wait, tuple[Reply, ...] | None, None]:
         """Let time pass until a moment since the first request. Raises StopError when that is beyond the cap."""
         if until > self.caps.seconds:
-            raise StopError(f"the next step would end after the {self.caps.seconds:g} s allowed")
+            raise SpentError(f"the next step would end after the {self.caps.seconds:g} s allowed")
         if self.started is not None and until > self.now:
             yield Wait(self.started + until)
             self.now = until
@@ -113,9 +121,9 @@ class Talk:
     def send(self, times: int = 1, place: Place | None = None) -> Step:
         """Send at once, and note what came. Raises StopError when it may not, or when what came forbids to go on."""
         if self.requests + times > self.caps.requests:
-            raise StopError(f"the cap of {counted(self.caps.requests, 'request')} is reached")
+            raise SpentError(f"the cap of {counted(self.caps.requests, 'request')} does not pay for the next step")
         if self.refused >= self.caps.refused:
-            raise StopError(f"the {self.caps.refused} refusals allowed have come")
+            raise SpentError(f"the {self.caps.refused} refusals allowed have come")
         replies = (yield Send(times, place or self.place)) or ()
         lost = sum(one.status == 0 for one in replies)
         if lost and lost <= LOST * len(replies):
@@ -154,6 +162,7 @@ class Talk:
             len(served),
             len(refused),
             max(0.0, longest - self.trip),
+            _pace([one.answered_at for one in replies if one.status != TOO_MANY]),
             min(left) if left else None,
             max((note.retry_after for note in refused if note.retry_after is not None), default=None),
             self._news_of_reset(notes[-1], replies[-1].answered_at - (self.started or 0.0)) if served else None,
@@ -170,3 +179,10 @@ class Talk:
         limits = [one.limit for one in self.said if one.limit is not None]
         if limits and limits[-1] < limits[0]:
             raise StopError(f"the announced limit fell from {limits[0]} to {limits[-1]}")
+
+
+def _pace(answered: list[float]) -> float:
+    """Seconds from one answer to the next; the first half of them may not have had to wait."""
+    ordered = sorted(answered)
+    half = len(ordered) // 2
+    return (ordered[-1] - ordered[half]) / (len(ordered) - 1 - half) if len(ordered) - 1 > half else 0.0

@@ -32,7 +32,10 @@ def watching(talk: Talk, belief: Belief) -> Steps:
     first = yield from talk.send()
     left = talk.said[-1].remaining
     if left is None:
-        raise StopError("the answers do not say what remains; only going over the limit would show it")
+        raise StopError(
+            "the answers do not say what remains, so watching can tell nothing; "
+            "only going over the limit on purpose shows it: add --active"
+        )
     belief.history.append(first)
     if left > 1:
         belief.history.append((yield from talk.send(min(FIRST_BATCH, left // 2 + 1))))

@@ -112,3 +112,71 @@ def test_a_sliding_counter_is_found_however_it_rounds(limit: int, window: float,
     dialect = Dialect("x-delta", "seconds")
     verdict = searched(Simulated((SlidingCounter(limit, window, generous=generous),), window, dialect))
     assert bests(verdict) == ("sliding-counter", limit, pytest.approx(window, rel=0.01))
+
+
+LARGE = [
+    ("fixed-window-first", FirstRequestWindow),
+    ("fixed-window-clock", ClockWindow),
+    ("sliding-log", SlidingLog),
+    ("token-bucket", Gcra),
+]
+
+
+@pytest.mark.parametrize(("name", "family"), LARGE)
+def test_of_a_large_limit_enough_is_found_for_what_may_be_spent(
+    name: str, family: Callable[[int, float], Limiter]
+) -> None:
+    verdict = searched(Simulated((family(2000, 60),), 60, Dialect("x-epoch", "seconds")))
+    assert name in {verdict.family, *verdict.ties}
+    assert bests(verdict)[1:] == (2000, pytest.approx(60, rel=0.01))
+    assert (verdict.stopped, verdict.requests <= Caps().requests) == ("", True)
+
+
+@pytest.mark.parametrize(("name", "family"), LARGE[:3])
+def test_of_a_large_limit_that_nothing_announces_no_family_is_ruled_out_unseen(
+    name: str, family: Callable[[int, float], Limiter]
+) -> None:
+    verdict = searched(Simulated((family(2000, 60),), 60))
+    assert name in {verdict.family, *verdict.ties}
+    assert bests(verdict)[1] == 2000
+
+
+def test_a_limit_beyond_what_may_be_spent_is_left_to_watching() -> None:
+    verdict = searched(Simulated((ClockWindow(5000, 60),), 60, Dialect("x-epoch")))
+    assert verdict.stopped.endswith("5000 are announced: --watching reads the limit without reaching it")
+
+
+def test_a_queue_is_measured_by_the_pace_of_its_answers() -> None:
+    # Every batch but the first waits for the end of the one before, which the delay alone does not tell apart.
+    verdict = searched(Simulated((LeakyQueue(156, 60),), 60, Dialect("none", "date"), seed=3))
+    assert bests(verdict) == ("leaky-queue", 156, pytest.approx(60, rel=0.01))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_windows_that_others_begin_are_not_taken_for_those_of_the_clock_alone(seed: int) -> None:
+    server = Simulated((FirstRequestWindow(100, 5),), 5, Dialect("x-delta", "date"), seed=seed, foreign=0.05)
+    verdict = searched(server)
+    assert "fixed-window-first" in {verdict.family, *verdict.ties}
+    assert bests(verdict)[1] == 100
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_log_in_which_others_are_noted_earlier_than_seen_is_a_log(seed: int) -> None:
+    server = Simulated((SlidingLog(443, 10.62),), 10.62, Dialect("x-epoch", "seconds"), seed=seed, foreign=0.05)
+    verdict = searched(server)
+    assert "sliding-log" in {verdict.family, *verdict.ties}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_an_announced_limit_is_believed_where_others_use_a_part_of_it(seed: int) -> None:
+    server = Simulated((Concurrency(100, 2.0),), 2.0, Dialect("x-delta", "seconds"), seed=seed, foreign=0.05)
+    verdict = searched(server)
+    assert verdict.limit is not None
+    assert "concurrency" in {verdict.family, *verdict.ties}
+    assert (verdict.limit.best, verdict.limit.low < 100) == (100, True)
+
+
+def test_a_watcher_who_is_told_nothing_is_told_how_to_go_on() -> None:
+    verdict = searched(Simulated((ClockWindow(20, 60),), 60), "watching")
+    assert verdict.requests == 1
+    assert verdict.stopped.endswith("add --active")
