@@ -67,7 +67,9 @@ def _ramp(talk: Talk, belief: Belief) -> Steps:
         told = talk.said[-1]
         times = _next_batch(told, len(early))
         if not talk.affords(talk.now, times):
-            raise StopError(f"{counted(talk.requests, 'request')} met no limit, and more are not allowed{_advice(told)}")
+            raise StopError(
+                f"{counted(talk.requests, 'request')} met no limit, and more are not allowed{_advice(told)}"
+            )
         seen = yield from talk.send(times)
         early.append(seen)
     belief.hints = hints_of(talk)
