@@ -23,6 +23,8 @@ FAMILY, SIZE, WINDOW, REFUSED, SCOPE, TOLD = (
 RULES = frozenset({FAMILY, SIZE, WINDOW, REFUSED, SCOPE, TOLD})
 MEASURED_TO = 0.02
 """Relative; a search in real time is not closer to a window than that, whatever its bounds."""
+POSSIBLE = 0.01
+"""A family that is so probable may be the right one: a search that says 98 % is wrong now and then."""
 
 Place = tuple[str, str]
 """Role of the key, and operation."""
@@ -34,7 +36,7 @@ class Found:
 
     mode: str
     families: frozenset[str]
-    """Those that explain the answers equally; empty when it is not known."""
+    """Those that may explain the answers; empty when it is not known."""
     limit: Interval | None
     window: Interval | None
     counts_refused: bool | None
@@ -175,7 +177,8 @@ _COMPARED: tuple[Callable[[Pair], Iterator[Difference]], ...] = (family, size, w
 
 
 def _found(line: Mapping[str, Any]) -> Found:
-    names = {_text(line.get("family")), *map(_text, _list(line.get("ties")))} - {"", UNKNOWN}
+    named = [line.get("family"), *_list(line.get("ties")), *_plausible(line.get("posterior"))]
+    names = {*map(_text, named)} - {"", UNKNOWN}
     counts, refused = line.get("counts_refused"), line.get("refused")
     return Found(
         mode=_text(line.get("mode")),
@@ -209,6 +212,12 @@ def _row(place: Place, one: Found) -> dict[str, Any]:
         "refused": int(one.refused),
         "audit": [{"id": name, "expected": want, "got": got} for name, (want, got) in sorted(one.audit.items())],
     }
+
+
+def _plausible(posterior: Any) -> list[str]:  # noqa: ANN401 - any JSON value
+    """Families that the search held for less probable than those it named, and yet for possible."""
+    rows = posterior.items() if isinstance(posterior, Mapping) else ()
+    return [name for name, share in rows if isinstance(share, int | float) and share >= POSSIBLE]
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value

@@ -46,6 +46,10 @@ def told(before: dict[str, Any], after: dict[str, Any]) -> set[tuple[str, Severi
     [
         ({"family": "sliding-log"}, ("family", UNKNOWN)),
         ({"family": "token-bucket", "ties": ["sliding-counter"]}, ("family", UNKNOWN)),
+        (
+            {"family": "sliding-log", "posterior": {"sliding-log": 0.99, "fixed-window-clock": 0.004}},
+            ("family", UNKNOWN),
+        ),
         ({"limit": interval(19)}, ("limit", BREAKING)),
         ({"limit": interval(21)}, ("limit", COMPATIBLE)),
         ({"window": interval(120, 119, 121)}, ("window", BREAKING)),
@@ -75,6 +79,7 @@ def test_a_mistake_that_is_gone_is_harmless_and_another_one_is_not() -> None:
         {},
         {"family": "window-with-block", "ties": ["fixed-window-clock"]},
         {"family": "unknown"},
+        {"family": "window-with-block", "posterior": {"window-with-block": 0.984, "fixed-window-clock": 0.015}},
         {"limit": interval(22, 20, 24)},
         {"limit": None, "window": None},
         {"window": interval(61, 60.05, 62)},
