@@ -29,6 +29,8 @@ TIE = 0.03
 LEAST = 1e-3
 ALIKE_AT_ONE = ("fixed-window-first", "sliding-log", "token-bucket", "leaky-queue")
 """With a limit of 1 each of them admits one request a window after the one before, and nothing tells them apart."""
+BACK_AT_ONCE = ("token-bucket", "leaky-queue")
+"""Where they are faster than a round trip, they leave as much as if only requests at once were counted."""
 ALIKE_AMONG_OTHERS = ("fixed-window-clock", "fixed-window-first")
 """Where others begin the next window as soon as one is over, windows follow each other as those of the clock do."""
 CLOSE_BOUNDS = 0.05
@@ -86,6 +88,8 @@ def _verdict(talk: Talk, belief: Belief, mode: Mode, stopped: str) -> Verdict:
     ties = tuple(name for name, chance in chances.items() if chance > TIE and name != best.name)
     if mode == "watching" and "fixed-window-first" in {best.name, *ties}:
         ties += ("window-with-block",)
+    if mode == "watching" and best.family.timeless:
+        ties += tuple(name for name in BACK_AT_ONCE if name not in ties)
     if not best.quiet and best.name in ALIKE_AMONG_OTHERS:
         ties += tuple(name for name in ALIKE_AMONG_OTHERS if name not in {best.name, *ties})
     window = _window(belief, best)

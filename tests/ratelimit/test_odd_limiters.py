@@ -180,3 +180,14 @@ def test_a_watcher_who_is_told_nothing_is_told_how_to_go_on() -> None:
     verdict = searched(Simulated((ClockWindow(20, 60),), 60), "watching")
     assert verdict.requests == 1
     assert verdict.stopped.endswith("add --active")
+
+
+@pytest.mark.parametrize(("name", "family"), [("token-bucket", TokenBucket), ("leaky-queue", LeakyQueue)])
+@pytest.mark.parametrize("fields", ["x-epoch", "x-delta"])
+def test_a_watcher_ties_what_comes_back_within_a_round_trip(
+    name: str, family: Callable[[int, float], Limiter], fields: str
+) -> None:
+    server = Simulated((family(500, 1),), 1, Dialect(fields), round_trip=(0.06, 0.065))
+    verdict = searched(server, "watching")
+    assert name in {verdict.family, *verdict.ties}
+    assert (bests(verdict)[1], verdict.refused) == (500, 0)
