@@ -13,7 +13,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from affidavit.ratelimit.belief import Belief, Hints, Seen
+from affidavit.ratelimit.belief import Belief
+from affidavit.ratelimit.clues import Hints, Seen
 from affidavit.ratelimit.families import Floats
 from affidavit.ratelimit.headers import Said
 from affidavit.ratelimit.records import Reply, Send, Wait

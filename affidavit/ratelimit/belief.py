@@ -16,11 +16,10 @@ Inelegant: the weight of a family is that of its best supposition and not of all
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
+from affidavit.ratelimit.clues import Clues, Hints, Seen
 from affidavit.ratelimit.families import (
     FAMILIES,
     NEARLY_ONE,
@@ -32,7 +31,7 @@ from affidavit.ratelimit.families import (
     SlidingLog,
     Supposed,
 )
-from affidavit.ratelimit.records import Interval
+from affidavit.ratelimit.odds import LONGEST, ROUND, SHORTEST, oddity, snapped, usual_near
 
 SIZE = 300
 PHASED_SIZE = 700
@@ -60,46 +59,6 @@ SURPRISE = 1.5
 TRIES = 3
 LADDER, RUNGS = 0.25, (3e-4, 0.3)
 """Share of the windows that are varied however close together the fit ones are, and by how much, relatively."""
-ROUND = (0.5, 1, 2, 3, 5, 6, 10, 12, 15, 20, 24, 30, 40, 45, 60, 90, 100, 120, 180, 300, 600, 900)
-NEAR = 2.5
-"""Factor between a window and those it may have been taken for."""
-SHORTEST, LONGEST = 0.2, 900.0
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A batch of requests that were sent at once, and what became of them."""
-
-    at: float
-    """When they arrived, seconds since the first request; half a round trip after they left."""
-    spread: float
-    """How far off that may be, seconds."""
-    admitted: int
-    refused: int
-    late: float = 0.0
-    """Seconds by which the last admitted one was answered later than the round trip explains."""
-    pace: float = 0.0
-    """Seconds from one answer of the batch to the next, where they came late."""
-    remaining: int | None = None
-    """What the last of them left, as announced."""
-    wait: float | None = None
-    """Seconds that a refusal asked to wait."""
-    reset: Interval | None = None
-    """When an admitted one said that the window ends, seconds since the first request."""
-
-
-@dataclass(frozen=True)
-class Hints:
-    """What the answers announce; a supposition that fits is tried, and no more."""
-
-    limits: tuple[int, ...] = ()
-    windows: tuple[float, ...] = ()
-    policies: tuple[float, ...] = ()
-    """Windows that are announced as such, in whole seconds."""
-    boundaries: tuple[float, ...] = ()
-    """Moments at which a window begins."""
-    longest: float = LONGEST
-    shortest: float = SHORTEST
 
 
 NOTHING = Supposed(*(np.zeros(0),) * 4, *(np.zeros(0, dtype=bool),) * 2)
@@ -307,7 +266,7 @@ class Population:
         fresh = self._fresh(self.size if not len(self.fit) else some, history, hints)
         self.supposed = fresh if not len(self.fit) else _joined(fresh, *self._heirs(len(fresh.limit)))
         self._machine = self.family.machine(self.supposed)
-        self._prior = _oddity(self.supposed, self.family, hints)
+        self._prior = oddity(self.supposed, self.family, hints.policies, hints.shortest)
         self._fits = self._prior + BUSY
         self.fit = np.logaddexp(self._fits[0], self._fits[1])
         self._resets_followed = 0
@@ -334,8 +293,8 @@ class Population:
         count, chance = len(parents.limit), self._chance
         scale = np.where(chance.random(count) < LADDER, RUNGS[0] * (RUNGS[1] / RUNGS[0]) ** chance.random(count), width)
         window = parents.window * np.exp(scale * chance.normal(size=count) * chance.choice([0.3, 1.0, 2.0], count))
-        snapped = _snapped(window)
-        window = np.where((chance.random(count) < 0.25) & (np.abs(snapped / window - 1) < 3 * width), snapped, window)
+        whole = snapped(window)
+        window = np.where((chance.random(count) < 0.25) & (np.abs(whole / window - 1) < 3 * width), whole, window)
         window = np.where(chance.random(count) < 0.3, parents.window, np.clip(window, self._shortest, 2 * LONGEST))
         boundary = parents.phase + np.floor((self._until - parents.phase) / parents.window) * parents.window
         # Turning about a boundary among what was seen keeps that one, whatever the window becomes.
@@ -374,7 +333,7 @@ class Population:
             if not self.family.refills:
                 window = np.where(chance.random(count) < 0.2, parents.window, window)
             best = int(self.fit.argmax())
-            usual = _usual_near(float(self.supposed.window[best]))
+            usual = usual_near(float(self.supposed.window[best]))
             if len(usual):
                 window[: count // 3], limit[: count // 3] = chance.choice(usual, count // 3), self.supposed.limit[best]
         phase = _either(chance.random(count) * window, hints.boundaries, 0.3, chance)
@@ -400,71 +359,6 @@ class Population:
         limit = chance.choice(np.array(sums), count)
         limit = limit + np.where(chance.random(count) < 0.2, chance.geometric(0.4, count), 0)
         return np.asarray(np.maximum(1.0, limit))
-
-
-class Clues:
-    """What the moments of a history suggest: between a refusal and the next admission something ended."""
-
-    def __init__(self, history: Sequence[Seen], chance: np.random.Generator) -> None:
-        """Find the gaps."""
-        self._chance = chance
-        self._at = np.array([one.at for one in history])
-        self._refused = np.array([one.at for one in history if one.refused])
-        pairs = pairwise(history)
-        self._gaps = np.array(
-            [(before.at, after.at, after.admitted) for before, after in pairs if _came_back(before, after)]
-        ).reshape(-1, 3)
-        first = next((one.at for one in history if one.refused), 0.0)
-        self.ramp = float(first - self._at[0])
-        """Seconds up to the first refusal."""
-        self._paces = np.array([one.pace for one in history if one.pace])
-
-    def reopenings(self, otherwise: Floats) -> Floats:
-        """Moments inside gaps; mostly of the narrow ones."""
-        if not len(self._gaps):
-            return otherwise
-        odds = 1 / (self._gaps[:, 1] - self._gaps[:, 0] + 0.01)
-        chosen = self._gaps[self._chance.choice(len(self._gaps), len(otherwise), p=odds / odds.sum())]
-        found: Floats = chosen[:, 0] + self._chance.random(len(otherwise)) * (chosen[:, 1] - chosen[:, 0])
-        return found
-
-    def windows(self, family: Family, otherwise: Floats, limit: Floats) -> tuple[Floats, Floats]:
-        """Spans that the family needs for the gaps, and where they end."""
-        end = self.reopenings(otherwise)
-        span = self._spans(family, otherwise, limit, end)
-        return np.where((span > 0) & (self._chance.random(len(span)) < 0.7), span, otherwise), end
-
-    def _spans(self, family: Family, otherwise: Floats, limit: Floats, end: Floats) -> Floats:
-        count, chance = len(otherwise), self._chance
-        if family.delays:
-            pick = chance.choice(self._paces[-3:], count) if len(self._paces) else otherwise / limit
-            found: Floats = limit * pick
-            return found
-        if not len(self._gaps):
-            return otherwise
-        if family.phased:
-            begin, times = self.reopenings(otherwise), chance.integers(1, 5, count)
-            return np.asarray(np.abs(end - begin) / times)
-        if family.gradual:
-            chosen = self._gaps[chance.integers(0, len(self._gaps), count)]
-            return np.asarray(
-                limit * (chosen[:, 1] - chosen[:, 0]) / np.maximum(0.5, chosen[:, 2] - chance.random(count))
-            )
-        return np.asarray(end - chance.choice(self._at, count))
-
-    def locks(self, otherwise: Floats) -> Floats:
-        """Spans from a refusal to a moment inside a gap."""
-        if not len(self._refused):
-            return otherwise
-        span = self.reopenings(otherwise) - self._chance.choice(self._refused, len(otherwise))
-        return np.where((span > 0) & (len(self._gaps) > 0), span, otherwise)
-
-
-def _came_back(before: Seen, after: Seen) -> bool:
-    """Whether room came back between the two."""
-    if before.remaining is not None and after.remaining is not None:
-        return after.remaining > before.remaining - after.admitted
-    return bool(before.refused and after.admitted)
 
 
 class Belief:
@@ -533,46 +427,6 @@ def _taken(count: Floats) -> Floats:
     more = np.maximum(0.0, count - 1)
     few, many = 0.3 * 0.7**more, 0.05 * 0.95**more
     return np.where(count > 0, (few + many) / 2, 0.0)
-
-
-def _oddity(supposed: Supposed, family: Family, hints: Hints) -> Floats:
-    """Log of how likely the parameters are beforehand: round numbers, and windows longer than an answer takes."""
-    odd = np.select([np.isin(supposed.window, ROUND), _roundness(supposed.window) > 0], [0.0, -0.8], -1.5)
-    odd = odd + np.where(supposed.counts, -1.0, 0.0) + _roundness_of_limit(supposed.limit)
-    odd = odd + np.where(supposed.generous, -1.5, 0.0)
-    if family.timeless:
-        odd = odd + (1.0 if hints.policies else 0.0)
-    else:
-        slow = hints.shortest > SHORTEST
-        odd = odd + np.where(slow & (supposed.window < 2.5 * hints.shortest), -3.0, 0.0)
-        odd = odd + np.where(slow & (supposed.window < hints.shortest), -6.0, 0.0)
-        for window in hints.policies:
-            off = np.abs(supposed.window - window)
-            odd = odd + np.select([off < 1e-3, off <= 0.5], [2.0, 1.5], 0.0)
-    return odd + (np.where(_roundness(supposed.block) > 0, 0.0, -0.5) if family.blocks else 0.0)
-
-
-def _roundness(seconds: Floats) -> Floats:
-    """1 for whole and half seconds."""
-    return np.where(np.abs(seconds * 2 - np.round(seconds * 2)) < 1e-6, 1.0, 0.0)
-
-
-def _roundness_of_limit(limit: Floats) -> Floats:
-    """People choose hundreds before tens before fives."""
-    found: Floats = np.select([limit % 100 == 0, limit % 10 == 0, limit % 5 == 0], [0.0, -0.5, -1.0], -1.5)
-    return found
-
-
-def _usual_near(window: float) -> Floats:
-    """Usual windows for which this one may have been taken."""
-    usual = np.array(ROUND, dtype=float)
-    return np.asarray(usual[np.abs(np.log(usual / window)) < np.log(NEAR)])
-
-
-def _snapped(seconds: Floats) -> Floats:
-    """The nearest round number; of long spans, of five or ten seconds."""
-    grain = np.where(seconds < 3, 0.1, np.where(seconds < 20, 0.5, np.where(seconds < 60, 1.0, 5.0)))
-    return np.maximum(grain, np.round(seconds / grain) * grain)
 
 
 def _either(values: Floats, hints: Sequence[float], share: float, chance: np.random.Generator) -> Floats:

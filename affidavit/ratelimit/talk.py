@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass, field
 
-from affidavit.ratelimit.belief import Seen
+from affidavit.ratelimit.clues import Seen
 from affidavit.ratelimit.headers import Said, said
 from affidavit.ratelimit.records import Caps, Interval, Place, Reply, Send, Traced, Wait
 from affidavit.words import counted
