@@ -18,6 +18,8 @@ from affidavit.ratelimit.talk import Talk
 Shared = tuple[tuple[Place, bool], ...]
 Steps = Generator[Send | Wait, tuple[Reply, ...] | None, Shared]
 
+CONFIRM = 3
+"""Times to ask for a refusal that comes alone."""
 ENOUGH_LEFT = 4
 """Requests that must remain, so that none is refused."""
 EACH_KEY, ALL_KEYS = "key", "account or address"
@@ -43,6 +45,12 @@ def sharing(talk: Talk, belief: Belief, mode: Mode, others: Sequence[Place]) -> 
 def _by_refusal(talk: Talk, belief: Belief, others: Sequence[Place]) -> Steps:
     room = View(belief).most_room(talk.now + talk.trip / 2)
     if (yield from talk.send(int(room) + 1)).refused == 0:
+        return ()
+    # A refusal within the batch may be of the window before; only one that comes alone shows that nothing is left.
+    for _ in range(CONFIRM):
+        if (yield from talk.send()).refused:
+            break
+    else:
         return ()
     found: list[tuple[Place, bool]] = []
     for place in others:
