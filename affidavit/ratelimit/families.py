@@ -390,5 +390,5 @@ FAMILIES: Mapping[str, Family] = {
     "token-bucket": Family(TokenBucket, "token bucket (GCRA)", 0.0, gradual=True, refills=True),
     "leaky-queue": Family(TokenBucket, "leaky queue, which delays", -0.5, gradual=True, refills=True, delays=True),
     "concurrency": Family(Concurrency, "requests at once", -0.5, timeless=True),
-    "window-with-block": Family(BlockingWindow, "window with a block after it", -1.0, blocks=True, counting=True),
+    "window-with-block": Family(BlockingWindow, "window with a block after it", -2.0, blocks=True, counting=True),
 }
