@@ -125,6 +125,10 @@ class _Unit:
     def last(self) -> bool:
         return self.part.probe.last
 
+    @property
+    def burst(self) -> bool:
+        return self.last and any(map(_floods, self.part.probe.calls))
+
 
 class Planner:
     """Plans for one provider with the same means; the plan may be made again as a run goes on."""
@@ -160,7 +164,8 @@ class Planner:
         orders = [self._units(whole=whole)]
         if budget is not None and not whole:
             orders.append(self._units(whole=True))
-        return max((self._best_plan(units, budget, done, used) for units in orders), key=self._value)
+        found = (self._best_plan(units, budget, done, used) for units in orders)
+        return max(found, key=lambda one: self._value(one, done))
 
     def _best_plan(
         self, units: Sequence[_Unit], budget: int | None, done: AbstractSet[str], used: Mapping[str, int]
@@ -172,16 +177,19 @@ class Planner:
         bursts = [
             place
             for place, unit in enumerate(units)
-            if unit.floods
+            if unit.burst
             and unit.most <= budget + sum(used.values())
             and place not in plain
             and not unit.bits & search.done
         ]
         orders = [plain, *(order for place in bursts if (order := search.run((place,))))]
-        return max((self._told(units, order, done, used) for order in orders), key=self._value)
+        found = (self._told(units, order, done, used) for order in orders)
+        return max(found, key=lambda one: self._value(one, done))
 
-    def _value(self, planned: Plan) -> int:
-        return sum(4 - self.catalog.claims[name].priority for name in planned.decided)
+    def _value(self, planned: Plan, done: AbstractSet[str]) -> float:
+        """What all that was and will be asked is worth, the same measure that the order goes by."""
+        asked = done | {name for turn in planned.turns for name in references(turn.probe)}
+        return self.worth.whole(self.worth.bits(asked))
 
     def _told(
         self, units: Sequence[_Unit], order: Sequence[int], done: AbstractSet[str], used: Mapping[str, int]
@@ -252,7 +260,7 @@ class Planner:
             most=sum(self._most(call) for call in calls),
             likely=sum(min(call.likely, self._most(call)) for call in calls),
             usage=Counter() if probe.last else usage,  # a burst is spared only what comes before it
-            floods=tuple((call.role, self._most(call)) for call in calls if probe.last and _floods(call)),
+            floods=tuple((call.role, self._most(call)) for call in calls if probe.last and self._fills(call)),
             line=line,
             rows=rows,
             pauses=0.0 if "virtual-time" in probe.needs else _pauses(probe),
@@ -260,9 +268,15 @@ class Planner:
 
     def _most(self, call: Call) -> int:
         """The most requests a step costs with these means."""
-        steered = call.repeat and call.repeat.steered
-        obeyed = steered and CONTROL in self.means.powers
-        return steered if obeyed and steered else call.requests
+        return self._steered(call) or call.requests
+
+    def _steered(self, call: Call) -> int:
+        """Requests of a step that a control has made cheaper; 0 when none has."""
+        return call.repeat.steered or 0 if call.repeat and CONTROL in self.means.powers else 0
+
+    def _fills(self, call: Call) -> bool:
+        """Whether the step goes on until a limit is met that other requests of its key have filled in part."""
+        return _floods(call) and not self._steered(call)
 
     def _calls(self, probe: Probe) -> list[Call]:
         """The steps of the probe that can be asked."""
@@ -433,7 +447,8 @@ def _unless_last(units: Sequence[_Unit], order: Iterable[int]) -> list[int]:
 
 
 def _if_last(units: Sequence[_Unit], order: Iterable[int]) -> list[int]:
-    return [place for place in order if units[place].last]
+    # As written: what one leaves behind, the next begins with.
+    return sorted(place for place in order if units[place].last)
 
 
 def _floods(call: Call) -> bool:
@@ -454,4 +469,4 @@ def _follows(call: Call) -> bool:
 def _pauses(probe: Probe) -> float:
     """Seconds the probe lets pass at most."""
     waits = sum(step.seconds for step in probe.steps if isinstance(step, Wait) and not step.virtual)
-    return waits + sum(call.repeat.every * (call.repeat.times - 1) for call in probe.calls if call.repeat)
+    return waits + sum(call.repeat.lasts for call in probe.calls if call.repeat)

@@ -61,6 +61,10 @@ class Worth:
         """The rows that these steps are evidence for."""
         return frozenset(place for bit in _single(bits) for place in self._touched[bit])
 
+    def whole(self, asked: int) -> float:
+        """What these steps are worth together."""
+        return self.gain(0, asked, range(len(self._rows)))
+
     def unsettled(self, rows: Iterable[int], asked: int) -> set[int]:
         """Those of the rows for which more evidence still counts otherwise than it did before."""
         found = set()

@@ -153,7 +153,7 @@ def _call(source: str, call: Call, scope: Scope, routes: Routes) -> Play:
 def _repeat(source: str, call: Call, repeat: Repeat, scope: Scope, routes: Routes) -> Play:
     for turn in range(repeat.times):
         if turn and repeat.every:
-            yield Pause(repeat.every)
+            yield Pause(repeat.pause(turn))
         try:
             send = _request(source, call, scope, routes, paced=not repeat.unpaced)
         except UnboundError as unbound:

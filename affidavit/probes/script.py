@@ -34,7 +34,8 @@ _CALL_KEYS = frozenset(
         "each", "save", "repeat", "walk", "together", "after",
     }
 )  # fmt: skip
-_REPEAT_KEYS = frozenset({"times", "every", "until", "unpaced", "steered"})
+MOST_GROWTH = 10
+_REPEAT_KEYS = frozenset({"times", "every", "until", "unpaced", "steered", "grows"})
 _WALK_KEYS = frozenset({"parameter", "pages"})
 
 
@@ -49,7 +50,7 @@ class Until:
 
 @dataclass(frozen=True)
 class Repeat:
-    """Ask again, up to `times`, waiting `every` seconds between."""
+    """Ask again, up to `times`, waiting `every` seconds before the second, and `grows` times longer each time."""
 
     times: int
     every: float = 0.0
@@ -58,6 +59,16 @@ class Repeat:
     """True for the one place where the limit is met on purpose."""
     steered: int | None = None
     """What `times` is where the probe's controls are obeyed; None when they make no difference."""
+    grows: float = 1.0
+
+    def pause(self, turn: int) -> float:
+        """Seconds to wait before asking for the `turn`-th time again, from 1."""
+        return self.every * self.grows ** (turn - 1)
+
+    @property
+    def lasts(self) -> float:
+        """Seconds that all of it takes at most."""
+        return sum(self.pause(turn) for turn in range(1, self.times))
 
 
 @dataclass(frozen=True)
@@ -311,7 +322,10 @@ def _repeat(item: Mapping[str, Any], where: str) -> Repeat:
     every = _seconds(item.get("every", 0), f"{where}, every")
     stop = _until(item["until"], f"{where}, until") if "until" in item else None
     steered = _count(item["steered"], f"{where}, steered") if "steered" in item else None
-    return Repeat(times, every, stop, bool(item.get("unpaced", False)), steered)
+    grows = float(item.get("grows", 1))
+    if not 1 <= grows <= MOST_GROWTH:
+        raise ValueError(f"{where}, grows: is {item['grows']!r}, expected a number from 1 to {MOST_GROWTH}")
+    return Repeat(times, every, stop, bool(item.get("unpaced", False)), steered, grows)
 
 
 def _until(item: Mapping[str, Any], where: str) -> Until:

@@ -124,8 +124,17 @@ class Limiting(Around):
             response = with_header(response, name, value)
         return response
 
+    def control(self, action: str, arguments: Mapping[str, Json], now: float) -> Json:
+        """As ever, but another limit is told to this limiter."""
+        done = self.inner.control(action, arguments, now)
+        told, role = arguments.get("requests_per_minute"), arguments.get("role")
+        if action == "set-rate-limit" and isinstance(told, int) and role in self._limits:
+            self._limits[str(role)] = told
+            self.inner.control(action, {"role": role, "requests_per_minute": OUT_OF_THE_WAY}, now)
+        return done
 
-def _limits(inner: Machine) -> Mapping[str, int]:
+
+def _limits(inner: Machine) -> dict[str, int]:
     described: Any = inner.control("describe", {}, 0.0)
     return {role: account["requestsPerMinute"] for role, account in described["accounts"].items()}
 
