@@ -30,6 +30,10 @@ RECEIVER = "receiver"
 OBSERVED = 0.1
 """What a claim that can only be observed counts, against one that can be broken."""
 NOTHING: Mapping[str, int] = {}
+MEETS_LIMIT = 1.02
+"""How much more a plan is worth for meeting a limit."""
+LOOKS = 3
+"""So often a message must be looked at, at least, to see it move from one state to another and on."""
 TOO_DEAR = "needs more requests than the budget has"
 
 
@@ -127,7 +131,7 @@ class _Unit:
 
     @property
     def burst(self) -> bool:
-        return self.last and any(map(_floods, self.part.probe.calls))
+        return _bursts(self.part.probe)
 
 
 class Planner:
@@ -187,9 +191,13 @@ class Planner:
         return max(found, key=lambda one: self._value(one, done))
 
     def _value(self, planned: Plan, done: AbstractSet[str]) -> float:
-        """What all that was and will be asked is worth, the same measure that the order goes by."""
+        """What all that was and will be asked is worth, the same measure that the order goes by.
+
+        A limit that nobody meets leaves a whole family of promises unseen, so a plan that meets one may cost a little.
+        """
         asked = done | {name for turn in planned.turns for name in references(turn.probe)}
-        return self.worth.whole(self.worth.bits(asked))
+        meets = any(map(_bursts, (turn.probe for turn in planned.turns)))
+        return self.worth.whole(self.worth.bits(asked)) * (MEETS_LIMIT if meets else 1)
 
     def _told(
         self, units: Sequence[_Unit], order: Sequence[int], done: AbstractSet[str], used: Mapping[str, int]
@@ -456,6 +464,11 @@ def _floods(call: Call) -> bool:
     return bool(call.repeat and call.repeat.until and call.repeat.until.status == TOO_MANY)
 
 
+def _bursts(probe: Probe) -> bool:
+    """Whether the probe meets a limit, after all others."""
+    return probe.last and any(map(_floods, probe.calls))
+
+
 def _refused(call: Call) -> bool:
     """Whether the step may be answered that there were too many."""
     return TOO_MANY in call.expect
@@ -463,7 +476,7 @@ def _refused(call: Call) -> bool:
 
 def _follows(call: Call) -> bool:
     """Whether the step polls until something has become of what it asks for."""
-    return bool(call.repeat and call.repeat.until and call.repeat.until.at)
+    return bool(call.repeat and call.repeat.until and call.repeat.until.at and call.repeat.times >= LOOKS)
 
 
 def _pauses(probe: Probe) -> float:

@@ -333,6 +333,8 @@ def _step(case: Case, before: Answered, after: Answered) -> int | None:
     limit = case.profile.rate_limit
     resets = [_header(limit.reset_header, one) for one in (before, after)]
     left = [_header(limit.remaining_header, one) for one in (before, after)]
+    # Another limit, of another plan say, leaves another number, in the same window too.
+    changed = _header(limit.limit_header, before) != _header(limit.limit_header, after)
     sources = {before.exchange.source, after.exchange.source}
     overlap = after.exchange.at < before.exchange.at + before.exchange.elapsed
     # In which order the server took requests that were sent at once is not known.
@@ -341,6 +343,7 @@ def _step(case: Case, before: Answered, after: Answered) -> int | None:
     if (
         unordered
         or unknown_key
+        or changed
         or None in left
         or abs((resets[0] or 0) - (resets[1] or 0)) >= limit.window_seconds - ROUNDING_SECONDS
         or not before.exchange.operation
