@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from affidavit.checks.case import Answered, Case, fits, judgement, shown, undecided
+from affidavit.checks.limits import wait_of
 from affidavit.evidence import TOO_MANY, spoken
 from affidavit.finding import Finding, Judgement
 from affidavit.openapi_document import is_json
@@ -23,11 +24,31 @@ def answers(case: Case) -> Judgement:
     for step in case.steps():
         found = case.evidence.answered(step)
         judged += [one for one in found if one.response.status != TOO_MANY or fits(wanted, TOO_MANY)]
+    if wanted == TOO_MANY:
+        judged = [one for one in judged if not _may_be_served_again(case, one)]
     wrong = [one for one in judged if not fits(wanted, one.response.status)]
     if case.param("any") and len(wrong) < len(judged):
         wrong = []
     findings = [case.finding(f"status {spoken(wanted)}", f"status {one.response.status}", one) for one in wrong]
     return judgement(judged, findings, _why(case))
+
+
+def _may_be_served_again(case: Case, one: Answered) -> bool:
+    """Whether the refusals that params `once` speak of may be over by then: their wait, or their window, has passed."""
+    once = case.param("once")
+    if once is None:
+        return False
+    steps = [once["step"]] if isinstance(once["step"], str) else once["step"]
+    ended = [found for step in steps if (found := case.evidence.answered(step))]
+    return not any(one.exchange.at + one.exchange.elapsed < _until(case, found) for found in ended)
+
+
+def _until(case: Case, burst: list[Answered]) -> float:
+    """The moment up to which the key of a burst is surely refused, on the run's clock."""
+    wait = wait_of(case, burst[-1])
+    if wait is None:
+        return burst[0].exchange.at + case.profile.rate_limit.window_seconds
+    return burst[-1].exchange.at + wait
 
 
 def documented_status(case: Case) -> Judgement:

@@ -60,6 +60,19 @@ def test_with_once_only_what_came_after_such_an_end_is_judged(ended: int | None,
         assert says == "broken" if verdict == "broken" else "did not end with status 2xx" in says
 
 
+@pytest.mark.parametrize(
+    ("retry_after", "at", "verdict"),
+    [(30, 20, "broken"), (30, 31, "undecided"), (None, 59, "broken"), (None, 61, "undecided")],
+)
+def test_a_key_is_refused_no_longer_than_its_wait(retry_after: int | None, at: float, verdict: str) -> None:
+    talk = Talk().answered("getAccount", {}, source="limit/flood", at=0.5)
+    talk.answered("getAccount", {"retryAfter": retry_after}, 429, source="limit/flood", at=0.9)
+    talk.answered("listMessages", {}, source="limit-everywhere/list", at=at)
+    once = {"step": "limit/flood", "status": 429}
+    said = talk.says("answers", step="limit-everywhere/list", status=429, once=once)
+    assert said == verdict if verdict == "broken" else said not in {"kept", "broken"}
+
+
 @pytest.mark.parametrize(("status", "verdict"), [(200, "kept"), (401, "kept"), (418, "broken")])
 def test_only_documented_statuses_occur(status: int, verdict: str) -> None:
     assert told(status).says("documented-status", operation="listPhoneNumbers") == verdict
