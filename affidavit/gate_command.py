@@ -20,6 +20,7 @@ from affidavit.errors import ExitCode, IncompleteError, RecordError, UsageError
 from affidavit.evidence import Evidence
 from affidavit.gate.assessment import Assessment, Judged, assess
 from affidavit.gate.baseline import FORMAT, Baseline, accept, drop, dumps, loads, measured
+from affidavit.gate.decision import Decision
 from affidavit.gate.difference import Difference
 from affidavit.gate.limits import searched
 from affidavit.gate.performance import Speed, verdict
@@ -132,7 +133,7 @@ def gate_command(  # noqa: PLR0913, PLR0917 - the options of a command line
         show_speed(judgements, in_turn=in_turn)
         sys.exit(_SPEED[verdict(judgements)])
     against = [_against(path) for path in baselines]
-    opens, pages = True, dict[Path, str]()
+    codes, pages = {ExitCode.KEPT}, dict[Path, str]()
     issues: list[dict[str, Any]] = []
     for path in runs or _latest():
         judged = read_judged(path)
@@ -147,10 +148,17 @@ def gate_command(  # noqa: PLR0913, PLR0917 - the options of a command line
         for line in pull_request_lines(judged.catalog, assessment) if annotate else ():
             click.echo(line)
         issues += code_quality(judged.catalog, assessment)
-        opens &= assessment.decision.passes
+        codes.add(_code(assessment.decision))
     if report:
         write_whole(report, json.dumps(issues, indent=1) + "\n")
-    sys.exit(ExitCode.KEPT if opens else ExitCode.BROKEN)
+    sys.exit(next(code for code in (ExitCode.BROKEN, ExitCode.UNREACHABLE, ExitCode.KEPT) if code in codes))
+
+
+def _code(decision: Decision) -> ExitCode:
+    """What was found weighs more than what could not be found."""
+    if decision.passes:
+        return ExitCode.KEPT
+    return ExitCode.BROKEN if decision.closed else ExitCode.UNREACHABLE
 
 
 @click.command("accept")

@@ -54,6 +54,19 @@ def test_a_run_against_itself_opens_the_gate(affidavit: Run) -> None:
     assert "gate open: 0 new, 0 known, 0 expired, 0 stale, 0 fixed" in said
 
 
+def test_a_run_that_did_not_ask_again_is_incomplete_whether_its_target_is_faulty_or_not(affidavit: Run) -> None:
+    lines = Path("phone-alone-lacks-name/run.ndjson").read_text("utf-8").splitlines(keepends=True)
+    for kept in (1, 6):
+        Path("few.ndjson").write_text("".join((*lines[:kept], lines[-1])), "utf-8")
+        code, said = affidavit("gate", "few.ndjson", "--baseline", "faithful")
+        assert code == ExitCode.UNREACHABLE
+        assert "decided before were not asked or not answered now" in said
+        assert "or without --budget" in " ".join(said.split())
+        assert "gate incomplete: 0 new" in said
+        assert "nothing changed" not in said
+        assert "Nothing changed" not in Path("changes.md").read_text("utf-8")
+
+
 def test_a_broken_claim_closes_it_and_stands_on_the_page_for_the_provider(affidavit: Run) -> None:
     code, said = affidavit("gate", "phone-alone-lacks-name", "--baseline", "faithful")
     assert code == ExitCode.BROKEN
@@ -80,16 +93,17 @@ def test_the_life_of_an_accepted_finding(affidavit: Run) -> None:
     gate = ("gate", "phone-alone-lacks-name", "--today")
     code, said = affidavit(*gate, "2030-06-30")
     assert "2 known" in said
-    assert "LOOK AT" not in said
+    assert "LOOK AT   CM-247" in said  # nothing tells any more whether reading changes the field
     assert code == ExitCode.BROKEN  # the field is gone from what was measured, and nobody has accepted that
-    changed = next(line.split()[0] for line in said.splitlines() if line.startswith("    ") and len(line.split()) == 1)
-    assert affidavit("accept", "phone-alone-lacks-name", changed, *ACCEPT)[0] == 0
+    changed = [line.split()[0] for line in said.splitlines() if line.startswith("    ") and len(line.split()) == 1]
+    assert affidavit("accept", "phone-alone-lacks-name", *changed, *ACCEPT)[0] == 0
     assert affidavit(*gate, "2030-06-30")[0] == ExitCode.KEPT
     code, said = affidavit(*gate, "2030-07-01")
     assert (code, "EXPIRED   CM-150" in said) == (ExitCode.BROKEN, True)
     code, said = affidavit("gate", "no-key-sends", "--today", "2030-01-02")
     assert (code, "STALE     CM-150" in said, "BREAKING  CM-038" in said) == (ExitCode.BROKEN, True, True)
-    assert affidavit("accept", "faithful", "--drop", "CM-150", "--drop", changed)[0] == 0
+    drops = [part for one in changed for part in ("--drop", one)]
+    assert affidavit("accept", "faithful", "--drop", "CM-150", *drops)[0] == 0
     assert affidavit("gate", "faithful")[0] == ExitCode.KEPT
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from affidavit.catalog import Catalog
-from affidavit.evidence import Evidence
+from affidavit.catalog import Catalog, Claim, Row
+from affidavit.evidence import TOO_MANY, Evidence
 from affidavit.finding import Verdict, VerdictKind
 from affidavit.gate.baseline import Accepted, Measure
 from affidavit.gate.behaviour import Behaviour, behaviour
@@ -63,6 +63,11 @@ class Judged:
             return frozenset(step_of(place, found.mode) for place, found in self.searched.items())
         return frozenset(one.source for one in self.evidence.exchanges if one.response)
 
+    @cached_property
+    def answered(self) -> Mapping[str, bool | None]:
+        """Claim -> whether all steps that it rests on were answered; None where it rests on whatever comes."""
+        return {one.id: _answered(self.catalog, one, self.evidence) for one in self.catalog.claims.values()}
+
     def measure(self, on: date) -> Measure:
         """This run as the measure of later ones."""
         return Measure(on, self.target, self.stands, self.behaviour)
@@ -94,9 +99,29 @@ def assess(
         compared = compare(catalog.openapi, catalog.profile, measure.behaviour, candidate.behaviour)
         about = {one.id: (one.operation, one.says, one.place) for one in catalog.claims.values()}
         found += compared.differences
-        found += verdict_changes(catalog.provider, measure.verdicts, candidate.stands, about)
+        found += verdict_changes(catalog.provider, measure.verdicts, candidate.stands, about, candidate.answered)
     decision = decide(found, accepted, earlier, Asked(candidate.stands, candidate.steps), today)
     return Assessment(decision, compared, measure.taken_on if measure else None)
+
+
+def _answered(catalog: Catalog, claim: Claim, evidence: Evidence) -> bool | None:
+    known = claim.operation in catalog.openapi.operations
+    rows = [_row_answered(row, claim.operation, evidence, known=known) for row in claim.decided_by]
+    return False if False in rows else (True if rows and None not in rows else None)
+
+
+def _row_answered(row: Row, operation: str, evidence: Evidence, *, known: bool) -> bool | None:
+    """`known`: whether the operation is a documented one, and no name for several.
+
+    An answer that only said to come back later (429) is none.
+    """
+    if row.alternatives:
+        return all(any(_usable(step, evidence) for step in group) for group in row.alternatives)
+    return None if evidence.of(operation if known else "*", f"not-{TOO_MANY}") else False
+
+
+def _usable(step: str, evidence: Evidence) -> bool:
+    return any(one.response.status != TOO_MANY for one in evidence.answered(step))
 
 
 def _stands(verdict: Verdict) -> str:

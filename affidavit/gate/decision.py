@@ -11,6 +11,7 @@ from affidavit.gate.difference import Axis, Difference, Identity, Severity
 
 KEPT, BROKEN, UNDECIDED = "kept", "broken", "undecided"
 AS_READ, OTHERWISE = "observed as the chosen reading has it", "observed otherwise"
+LOST, UNANSWERED = "verdict-lost", "verdict-unanswered"
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,24 @@ class Decision:
         return tuple(one for one in self.new if one.severity.fails)
 
     @property
+    def lost(self) -> tuple[Difference, ...]:
+        """Claims that were decided before and are not now, whatever the reason."""
+        return tuple(one for one in self.new if one.identity.subject in {LOST, UNANSWERED})
+
+    @property
+    def unanswered(self) -> tuple[Difference, ...]:
+        """Of these, the ones whose requests this run did not make, or got no answer to: it is half a run."""
+        return tuple(one for one in self.lost if one.identity.subject == UNANSWERED)
+
+    @property
+    def closed(self) -> bool:
+        """Whether something was found that closes the gate."""
+        return bool(self.failing or self.expired or self.stale)
+
+    @property
     def passes(self) -> bool:
-        """Whether the gate opens."""
-        return not (self.failing or self.expired or self.stale)
+        """Whether the gate opens: nothing closes it, and what was decided before was asked again."""
+        return not (self.closed or self.unanswered)
 
 
 def decide(
@@ -98,25 +114,36 @@ def _asked_again(identity: Identity, sources: Collection[str], asked: Asked) -> 
 
 
 def verdict_changes(
-    provider: str, before: Mapping[str, str], after: Mapping[str, str], operations: Mapping[str, tuple[str, str, str]]
+    provider: str,
+    before: Mapping[str, str],
+    after: Mapping[str, str],
+    operations: Mapping[str, tuple[str, str, str]],
+    evidence: Mapping[str, bool | None],
 ) -> list[Difference]:
     """Claims that stand otherwise than before without being broken: doubtful points, and evidence that is lost.
 
-    `operations` gives each claim's operation, sentence and place.
+    `operations` gives each claim's operation, sentence and place. `evidence` says of a claim whether all steps that it
+    rests on were answered in the later run; None where it rests on whatever answers come, and so on chance.
     """
     found = []
     for claim in sorted(before.keys() & after.keys() & operations.keys()):
         was, now = before[claim], after[claim]
         operation, says, place = operations[claim]
-        lost = was in {KEPT, BROKEN, AS_READ, OTHERWISE} and now == UNDECIDED
         if (was, now) == (AS_READ, OTHERWISE):
             severity, rule = Severity.UNKNOWN, "reading-changed"
         elif (was, now) == (OTHERWISE, AS_READ):
             severity, rule = Severity.COMPATIBLE, "reading-changed"
-        elif lost:
-            severity, rule = Severity.WEAK, "verdict-lost"
+        elif was in {KEPT, BROKEN, AS_READ, OTHERWISE} and now == UNDECIDED:
+            severity, rule = _LOST[evidence.get(claim)]
         else:
             continue
         identity = Identity(Axis.BEHAVIOUR, provider, operation, rule, at=claim, got=now)
         found.append(Difference(identity, severity, says, place, before=was, after=now))
     return found
+
+
+_LOST: Mapping[bool | None, tuple[Severity, str]] = {
+    True: (Severity.UNKNOWN, LOST),
+    False: (Severity.WEAK, UNANSWERED),
+    None: (Severity.WEAK, LOST),
+}

@@ -41,6 +41,7 @@ def changes(judged: Judged, assessment: Assessment, against: str) -> str:
     ]
     lines += _section("What the documents promise, and the API does not keep", broken, judged.evidence)
     lines += _section("What the API does otherwise than before", behaviour, judged.evidence)
+    lines += _short("Decided before, and not in this run", [one.says for one in decision.lost if one not in failing])
     lines += _short("New, and harmless", [one.says for one in harmless])
     lines += _short("Works again", [one.says for one in decision.fixed] + [one.says for one, _ in decision.stale])
     return "\n".join(lines).rstrip() + "\n"
@@ -50,7 +51,7 @@ def tells(assessment: Assessment) -> bool:
     """Whether the page has anything to tell."""
     decision = assessment.decision
     harmless = any(one.severity == Severity.COMPATIBLE for one in decision.new)
-    return bool(decision.failing or decision.expired or decision.stale or decision.fixed or harmless)
+    return bool(decision.closed or decision.fixed or decision.lost or harmless)
 
 
 def _counts(broken: list[Difference], behaviour: list[Difference], harmless: list[Difference]) -> str:

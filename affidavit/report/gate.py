@@ -13,6 +13,7 @@ import click
 from affidavit.catalog import Catalog
 from affidavit.gate.assessment import Assessment
 from affidavit.gate.baseline import Accepted
+from affidavit.gate.decision import LOST
 from affidavit.gate.difference import Axis, Difference, Severity
 from affidavit.gate.performance import Judgement, Speed, verdict
 from affidavit.report.terminal import terminal_width
@@ -177,7 +178,7 @@ def _grouped(differences: Iterable[Difference]) -> list[list[Difference]]:
 
 
 def _title(one: Difference) -> str:
-    if one.identity.axis == Axis.CLAIM or one.identity.subject in {"reading-changed", "verdict-lost"}:
+    if one.identity.axis == Axis.CLAIM or one.identity.subject in {"reading-changed", LOST}:
         claim = one.identity.subject if one.identity.axis == Axis.CLAIM else one.identity.at
         moved = "" if one.identity.axis == Axis.CLAIM else f" Was {one.before}, is {one.after}."
         return f"{claim}  {one.says} ({one.where}){moved}"
@@ -195,10 +196,15 @@ def _also(several: Sequence[Difference]) -> str:
 def _show_rest(assessment: Assessment) -> None:
     decision, compared = assessment.decision, assessment.compared
     weak = [one for one in decision.new if one.severity == Severity.WEAK]
-    lost = [one for one in weak if one.identity.subject == "verdict-lost"]
-    if lost:
-        _say("undecided", f"{len(lost)} decided before: {_some(one.identity.at for one in lost)}")
-    if others := len(weak) - len(lost):
+    if unanswered := decision.unanswered:
+        listed = _some(one.identity.at for one in unanswered)
+        next_step = "run it again with the keys and the budget of the earlier run, or without --budget"
+        text = f"{len(unanswered)} claims decided before were not asked or not answered now: {listed}; {next_step}"
+        _say("incomplete", text, "red", 10)
+    chance = [one for one in weak if one in decision.lost and one not in unanswered]
+    if chance:
+        _say("undecided", f"{len(chance)} decided before: {_some(one.identity.at for one in chance)}")
+    if others := len(weak) - len(unanswered) - len(chance):
         _say("seldom", f"{others} more differences were seen too seldom to be called changes")
     if decision.unseen:
         _say("not asked", f"{len(decision.unseen)} accepted differences could not be seen in this run")
@@ -219,7 +225,9 @@ def _show_end(assessment: Assessment) -> None:
     ]
     if harmless := sum(one.severity == Severity.COMPATIBLE for one in decision.new):
         counts.append(f"{harmless} harmless")
-    word = "open" if decision.passes else "closed"
+    if decision.unanswered:
+        counts.append(f"{len(decision.unanswered)} not asked again")
+    word = "open" if decision.passes else "closed" if decision.closed else "incomplete"
     click.secho(f"  gate {word}: {', '.join(counts)}", fg="green" if decision.passes else "red", bold=True)
 
 

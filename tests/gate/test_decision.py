@@ -81,12 +81,30 @@ def test_what_an_earlier_run_had_is_known_and_when_gone_fixed() -> None:
 
 
 def test_a_doubtful_point_that_is_answered_otherwise_is_to_be_looked_at_and_lost_evidence_is_told() -> None:
-    before = {"A": AS_READ, "B": "kept", "C": OTHERWISE, "D": "kept", "E": "kept"}
-    after = {"A": OTHERWISE, "B": "undecided", "C": AS_READ, "D": "kept", "F": "kept"}
-    about = dict.fromkeys("ABCDEF", ("op", "Says.", "page:1"))
-    found = verdict_changes("chatmaid", before, after, about)
+    before = {"A": AS_READ, "B": "kept", "C": OTHERWISE, "D": "kept", "E": "kept", "U": "undecided"}
+    after = {"A": OTHERWISE, "B": "undecided", "C": AS_READ, "D": "kept", "F": "kept", "U": "undecided"}
+    about = dict.fromkeys("ABCDEFU", ("op", "Says.", "page:1"))
+    found = verdict_changes("chatmaid", before, after, about, {"B": None})
     assert [(one.identity.at, one.severity) for one in found] == [
         ("A", Severity.UNKNOWN),
         ("B", Severity.WEAK),
         ("C", Severity.COMPATIBLE),
     ]
+
+
+@pytest.mark.parametrize(
+    ("answered", "closed", "unanswered", "passes"),
+    [(True, True, 0, False), (False, False, 1, False), (None, False, 0, True)],
+    ids=["its steps were answered", "they were not", "it rests on chance"],
+)
+def test_a_claim_that_was_decided_before_is_looked_at_or_asked_again_unless_chance_decides_it(
+    answered: bool | None,  # noqa: FBT001 - a case of the table
+    closed: bool,  # noqa: FBT001 - as above
+    unanswered: int,
+    passes: bool,  # noqa: FBT001 - as above
+) -> None:
+    about = {"A": ("op", "Says.", "page:1")}
+    found = verdict_changes("chatmaid", {"A": "kept"}, {"A": "undecided"}, about, {"A": answered})
+    decision = decide(found, [], [], ASKED, TODAY)
+    assert (decision.closed, len(decision.unanswered), decision.passes) == (closed, unanswered, passes)
+    assert len(decision.lost) == 1
