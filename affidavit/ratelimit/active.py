@@ -24,8 +24,10 @@ from affidavit.words import counted
 Steps = Generator[Send | Wait, tuple[Reply, ...] | None, None]
 
 FIRST_BATCH = 4
-MOST_AT_ONCE = 2000
-"""Requests sent at once because so many are said to remain."""
+LARGE = 1000
+"""An announced limit above this may be a quota of another, longer window."""
+MOST_AT_ONCE = 100
+"""Requests sent at once because so many of a large limit remain; four times as many each time that proves true."""
 SURE = 0.985
 CLOSE = 0.009
 """Half the width of the window's interval that is close enough, relative."""
@@ -75,7 +77,7 @@ def _ramp(talk: Talk, belief: Belief) -> Steps:
         early.append(seen)
     belief.hints = hints_of(talk)
     for one in early:
-        belief.history.append(one)
+        belief.history.append(one.unannounced() if talk.of_another else one)
     belief.start()
 
 
@@ -84,7 +86,8 @@ def _next_batch(told: Said, batches: int) -> int:
     doubled = FIRST_BATCH << (batches - 1)
     if told.limit is None or told.remaining is None:
         return doubled
-    return min(told.remaining + (1 << batches), max(doubled, MOST_AT_ONCE))
+    left = told.remaining + (1 << batches)
+    return left if told.limit <= LARGE else min(left, max(doubled, MOST_AT_ONCE << (2 * (batches - 1))))
 
 
 def _advice(told: Said) -> str:
@@ -131,6 +134,7 @@ class Budget:
     def __init__(self, talk: Talk, belief: Belief) -> None:
         self.talk, self.belief = talk, belief
         self.looks = LOOKS
+        self.ramp = talk.requests
 
     def look(self) -> Choice | None:
         """Once more half a window later, where what comes back fast made the moments before uncertain."""
@@ -161,7 +165,8 @@ class Budget:
         exact = np.ptp(best.supposed.limit[fit]) <= back
         if first > SURE and exact and (best.family.timeless or spread < CLOSE):
             return True
-        return self.talk.requests > 60 + 8 * limit or (
+        wasted = self.ramp if self.talk.of_another else 0  # a false announcement is no reason to look less closely
+        return self.talk.requests - wasted > 60 + 8 * limit or (
             self.talk.now > 12 * window + 5 and not best.family.timeless and first > 0.5
         )
 

@@ -489,9 +489,15 @@ def _too_few(lacking: int, given_back: float) -> bool:
     """Whether others who use the key can hardly have taken so many."""
     if lacking <= 0 or math.isinf(given_back):
         return False
-    mean = FOREIGN * given_back
-    fewer = sum(math.exp(-mean) * mean**number / math.factorial(number) for number in range(lacking))
-    return 1 - fewer <= CHANCE
+    return _more_than(lacking - 1, FOREIGN * given_back) <= CHANCE
+
+
+def _more_than(number: int, mean: float) -> float:
+    """How probable more than so many are, where so many come on the average, none knowing of the other (Poisson)."""
+    if mean <= 0:
+        return 0.0
+    # By logarithms: the factorial of a large number is no float.
+    return 1 - sum(math.exp(count * math.log(mean) - mean - math.lgamma(count + 1)) for count in range(number + 1))
 
 
 def _changing(evidence: Evidence) -> Iterator[tuple[str, str, Sequence[Heard]]]:

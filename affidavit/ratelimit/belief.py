@@ -55,6 +55,8 @@ NEXT_TO_IMPOSSIBLE = np.array([[1e-4], [5e-3]])
 BATCHES = 12
 """So many batches before a refusal may belong to its window; the ramp has no more."""
 FOLLOWED_HINTS = 3
+MOST_TAKEN = 1000.0
+"""Requests of others beyond which one more changes nothing, and powers of a chance leave the range of a number."""
 SURPRISE = 1.5
 TRIES = 3
 LADDER, RUNGS = 0.25, (3e-4, 0.3)
@@ -424,7 +426,7 @@ class Belief:
 
 def _taken(count: Floats) -> Floats:
     """Chance that others, if they took any, took so many."""
-    more = np.maximum(0.0, count - 1)
+    more = np.clip(count - 1, 0.0, MOST_TAKEN)
     few, many = 0.3 * 0.7**more, 0.05 * 0.95**more
     return np.where(count > 0, (few + many) / 2, 0.0)
 

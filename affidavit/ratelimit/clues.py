@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -33,6 +33,10 @@ class Seen:
     """Seconds that a refusal asked to wait."""
     reset: Interval | None = None
     """When an admitted one said that the window ends, seconds since the first request."""
+
+    def unannounced(self) -> Seen:
+        """The same without what was announced."""
+        return replace(self, remaining=None, reset=None)
 
 
 @dataclass(frozen=True)

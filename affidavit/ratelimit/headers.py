@@ -51,6 +51,10 @@ class Said:
     date: float | None = None
     """The answer's own Date, epoch seconds."""
 
+    def without_limit(self) -> Said:
+        """The same without what is said of the limit; the wait and the form of Reset stay."""
+        return replace(self, limit=None, remaining=None, window=None, reset=None)
+
     def reset_in(self, now: float) -> float | None:
         """Seconds until the reset, seen from `now` on the server's clock."""
         if self.reset is None or self.reset_dialect == "delta-s":

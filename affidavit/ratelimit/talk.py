@@ -5,7 +5,7 @@ Every request passes `Talk.send`, so the caps hold whatever a strategy wants.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
 from affidavit.ratelimit.clues import Seen
@@ -18,6 +18,8 @@ NO_ENTRY = frozenset({401, 403})
 LOST = 0.05
 """Share of a batch that may go without an answer."""
 LEAST_SPREAD = 0.002
+FEW = 2
+"""Requests that a refusal may say remain, by a slip of the server's."""
 SAME_RESET = 1.5
 """Seconds by which two announcements of one reset may differ."""
 
@@ -45,6 +47,8 @@ class Talk:
     said: list[Said] = field(default_factory=list)
     """Beside the trace, what each answer announced."""
     refused: int = 0
+    of_another: bool = False
+    """Whether what is announced speaks of another limit than the one that refuses: it then counts for nothing."""
     _resets: list[float] = field(default_factory=list)
     """Those that were announced so far."""
     _trips: list[float] = field(default_factory=list)
@@ -134,11 +138,25 @@ class Talk:
         for one, note in zip(replies, notes, strict=True):
             self.trace.append(self._traced(one, note, place or self.place))
             self.said.append(note)
+        notes = self._believed(notes)
         self.now = max(self.now, *(one.answered_at - self.started for one in replies))
         seen = self._seen(replies, notes)
         self.refused += seen.refused
         self._check(replies, notes)
         return seen
+
+    def _believed(self, notes: list[Said]) -> list[Said]:
+        """What of the announcements speaks of the limit that refuses; where plenty remained, nothing of all so far."""
+        refused = [one.remaining for one, row in self._last(notes) if row.status == TOO_MANY]
+        left = [one for one in refused if one is not None]
+        self.of_another |= bool(left) and min(left) > FEW
+        if self.of_another:
+            self.said = [one.without_limit() for one in self.said]
+            notes = self.said[-len(notes) :]
+        return notes
+
+    def _last(self, notes: list[Said]) -> Iterator[tuple[Said, Traced]]:
+        return zip(notes, self.trace[-len(notes) :], strict=True)
 
     def _traced(self, one: Reply, note: Said, place: Place) -> Traced:
         start = self.started or 0.0

@@ -39,6 +39,7 @@ def watching(talk: Talk, belief: Belief) -> Steps:
     belief.history.append(first)
     if left > 1:
         belief.history.append((yield from talk.send(min(FIRST_BATCH, left // 2 + 1))))
+    _still_said(talk)
     belief.hints = hints_of(talk)
     belief.start()
     budget = Budget(talk, belief)
@@ -48,8 +49,18 @@ def watching(talk: Talk, belief: Belief) -> Steps:
         if choice is None:
             return
         yield from talk.wait(choice.at)
-        belief.see((yield from talk.send(choice.times)))
+        seen = yield from talk.send(choice.times)
+        _still_said(talk)
+        belief.see(seen)
         belief.hints = hints_of(talk)
+
+
+def _still_said(talk: Talk) -> None:
+    if talk.of_another:
+        raise StopError(
+            "a request was refused while plenty was said to remain, so what the answers say is of another limit; "
+            "only going over the limit on purpose shows this one: add --active"
+        )
 
 
 def _another_look(talk: Talk, belief: Belief) -> Choice | None:

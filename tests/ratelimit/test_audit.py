@@ -119,6 +119,17 @@ def test_another_place_may_have_used_what_was_promised() -> None:
     assert audit(Evidence(heard)) == ()
 
 
+@pytest.mark.parametrize(("limit", "loud"), [(10_000, True), (20, False)])
+def test_a_limit_of_any_size_is_held_to_its_number(limit: int, loud: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    server = Simulated((FirstRequestWindow(20, 60),), 60, Dialect("x-epoch", "seconds"))
+    replies = [header("X-RateLimit-Limit", lambda _: str(limit))(one) for one in converse(ask(server), START)]
+    if limit != 20:
+        falling = (str(limit - number) for number in range(1, limit))
+        replies = [header("X-RateLimit-Remaining", lambda _: next(falling))(one) for one in replies]
+    known = Interval(59, 60, 61)
+    assert ("first-refusal-not-at-limit" in found(replies, known)) is loud
+
+
 # --- every mistake ----------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -26,8 +27,8 @@ START = 1_700_000_003.3
 ALIKE = {"fixed-window-first", "sliding-log", "token-bucket", "leaky-queue"}
 
 
-def searched(server: Simulated, mode: Mode = "active") -> Verdict:
-    """What the search comes to."""
+def searched(server: Simulated, mode: Mode = "active", tell: Callable[[Reply], Reply] = lambda reply: reply) -> Verdict:
+    """What the search comes to; each answer is changed by `tell`."""
     flow, now, replies = examine(Caps(), mode), START, None
     while True:
         try:
@@ -42,7 +43,7 @@ def searched(server: Simulated, mode: Mode = "active") -> Verdict:
             continue
         answers = server.ask_together(now, step.times)
         now = max(one.answered for one in answers) + 0.0005
-        replies = tuple(Reply(one.status, one.headers, one.body, one.sent, one.answered) for one in answers)
+        replies = tuple(tell(Reply(one.status, one.headers, one.body, one.sent, one.answered)) for one in answers)
 
 
 def bests(verdict: Verdict) -> tuple[object, ...]:
@@ -191,3 +192,27 @@ def test_a_watcher_ties_what_comes_back_within_a_round_trip(
     verdict = searched(server, "watching")
     assert name in {verdict.family, *verdict.ties}
     assert (bests(verdict)[1], verdict.refused) == (500, 0)
+
+
+def daily_quota(limit: int) -> Callable[[Reply], Reply]:
+    """Headers that speak of a quota which nobody will use up."""
+    left = iter(range(limit - 1, 0, -1))
+
+    def tell(reply: Reply) -> Reply:
+        told = (("X-RateLimit-Limit", str(limit)), ("X-RateLimit-Remaining", str(next(left))))
+        return replace(reply, headers=reply.headers + told)
+
+    return tell
+
+
+@pytest.mark.parametrize("family", [FirstRequestWindow, SlidingLog])
+def test_headers_of_a_daily_quota_do_not_hide_the_limit_that_refuses(family: Callable[[int, float], Limiter]) -> None:
+    verdict = searched(Simulated((family(6, 3),), 3), tell=daily_quota(10_000))
+    assert bests(verdict)[1:] == (6, pytest.approx(3, rel=0.05))
+    assert verdict.requests < 250
+
+
+def test_a_watcher_says_that_the_headers_are_of_another_limit() -> None:
+    verdict = searched(Simulated((FirstRequestWindow(6, 3),), 3), "watching", daily_quota(10_000))
+    assert verdict.limit is None
+    assert "of another limit" in verdict.stopped
