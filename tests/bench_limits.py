@@ -110,14 +110,20 @@ def cases(count: int, seed: int, mode: Mode, foreign: float = 0.0, limit: int | 
 
 
 def examined(case: Case, mode: Mode, caps: Caps | None = None) -> Score:
-    """Drive the flow against the case's server, in virtual time."""
-    server, flow, now = case.server(), examine(caps or Caps(), mode), START
+    """What the search says of the case."""
+    return Score(case, driven(case.server(), mode, caps))
+
+
+def driven(server: Simulated, mode: Mode, caps: Caps | None = None) -> Verdict:
+    """Drive the flow against the server, in virtual time."""
+    flow, now = examine(caps or Caps(), mode), START
     replies: tuple[Reply, ...] | None = None
     while True:
         try:
             ask = flow.send(replies)
         except StopIteration as end:
-            return Score(case, end.value)
+            verdict: Verdict = end.value
+            return verdict
         if isinstance(ask, Wait):
             now, replies = max(now, ask.until), None
             continue

@@ -18,7 +18,7 @@ from affidavit.ratelimit.clues import Hints, Seen
 from affidavit.ratelimit.families import Floats
 from affidavit.ratelimit.headers import Said
 from affidavit.ratelimit.records import Reply, Send, Wait
-from affidavit.ratelimit.talk import StopError, Talk
+from affidavit.ratelimit.talk import NONE_ADMITTED, NothingToSayError, StopError, Talk
 from affidavit.words import counted
 
 Steps = Generator[Send | Wait, tuple[Reply, ...] | None, None]
@@ -28,6 +28,8 @@ LARGE = 1000
 """An announced limit above this may be a quota of another, longer window."""
 MOST_AT_ONCE = 100
 """Requests sent at once because so many of a large limit remain; four times as many each time that proves true."""
+KNOCKS = (5.0, 20.0, 60.0)
+"""Seconds to wait where the very first request is refused and names no wait."""
 SURE = 0.985
 CLOSE = 0.009
 """Half the width of the window's interval that is close enough, relative."""
@@ -64,15 +66,13 @@ def active(talk: Talk, belief: Belief) -> Steps:
 
 
 def _ramp(talk: Talk, belief: Belief) -> Steps:
-    seen = yield from talk.send()
+    seen = yield from _first_admitted(talk)
     early: list[Seen] = [seen]
     while not seen.refused:
         told = talk.said[-1]
         times = _next_batch(told, len(early))
         if not talk.affords(talk.now, times):
-            raise StopError(
-                f"{counted(talk.requests, 'request')} met no limit, and more are not allowed{_advice(told)}"
-            )
+            raise StopError(_no_limit_met(talk, told))
         seen = yield from talk.send(times)
         early.append(seen)
     belief.hints = hints_of(talk)
@@ -90,12 +90,32 @@ def _next_batch(told: Said, batches: int) -> int:
     return left if told.limit <= LARGE else min(left, max(doubled, MOST_AT_ONCE << (2 * (batches - 1))))
 
 
-def _advice(told: Said) -> str:
+def _first_admitted(talk: Talk) -> Generator[Send | Wait, tuple[Reply, ...] | None, Seen]:
+    """The first request, asked again some times where the key was used up before. Raises NothingToSayError."""
+    seen = yield from talk.send()
+    for wait in KNOCKS:
+        if seen.admitted:
+            return seen
+        at = talk.now + (wait if seen.wait is None else seen.wait + 1)
+        if not talk.affords(at, 1):
+            break
+        yield from talk.wait(at)
+        seen = yield from talk.send()
+    if not seen.admitted:
+        raise NothingToSayError(NONE_ADMITTED)
+    return seen
+
+
+def _no_limit_met(talk: Talk, told: Said) -> str:
+    met = f"{counted(talk.requests, 'request')} met no limit, and the next step would"
+    if talk.now > talk.caps.seconds:
+        return f"{met} end after the {talk.caps.seconds:g} s allowed: raise --max-seconds"
+    met = f"{met} pass the cap of {talk.caps.requests}"
     if told.limit is None:
-        return "; raise --max-requests"
+        return f"{met}: raise --max-requests"
     if told.remaining is None:
-        return f"; {told.limit} are announced: raise --max-requests to three times that"
-    return f"; {told.limit} are announced: --watching reads the limit without reaching it"
+        return f"{met}; {told.limit} are announced: raise --max-requests to three times that"
+    return f"{met}; {told.limit} are announced: --watching reads the limit without reaching it"
 
 
 def hints_of(talk: Talk) -> Hints:

@@ -18,7 +18,7 @@ from affidavit.ratelimit.belief import Belief, Population
 from affidavit.ratelimit.families import FAMILIES, Floats
 from affidavit.ratelimit.records import NONE_FITS, UNKNOWN, Caps, Interval, Mode, Place, Reply, Send, Verdict, Wait
 from affidavit.ratelimit.sharing import Shared, scope, sharing
-from affidavit.ratelimit.talk import SpentError, StopError, Talk
+from affidavit.ratelimit.talk import NothingToSayError, SpentError, StopError, Talk
 from affidavit.ratelimit.watching import watching
 
 __all__ = ["Caps", "Flow", "Interval", "Mode", "Place", "Reply", "Send", "Verdict", "Wait", "examine"]
@@ -54,20 +54,20 @@ def examine(
     """
     talk = Talk(caps or Caps(), places[0])
     belief = Belief(seed, FAMILIES if mode == "active" else VISIBLE)
-    stopped, spent = "", False
+    stopped, spent, tells = "", False, True
     shared: Shared = ()
     try:
         yield from (active if mode == "active" else watching)(talk, belief)
         shared = yield from sharing(talk, belief, mode, places[1:])
     except StopError as why:
-        stopped, spent = str(why), isinstance(why, SpentError)
-    verdict = _verdict(talk, belief, mode, stopped)
+        stopped, spent, tells = str(why), isinstance(why, SpentError), not isinstance(why, NothingToSayError)
+    verdict = _verdict(talk, belief, mode, stopped, tells=tells)
     if spent and _tells(verdict):
         verdict = replace(verdict, stopped="", reason=f"{verdict.reason}; {stopped}")
     return replace(verdict, shared=shared, scope=scope(places[0], shared))
 
 
-def _verdict(talk: Talk, belief: Belief, mode: Mode, stopped: str) -> Verdict:
+def _verdict(talk: Talk, belief: Belief, mode: Mode, stopped: str, *, tells: bool) -> Verdict:
     common = Verdict(
         mode,
         UNKNOWN,
@@ -79,7 +79,7 @@ def _verdict(talk: Talk, belief: Belief, mode: Mode, stopped: str) -> Verdict:
         seconds=talk.now,
         stopped=stopped,
     )
-    if not belief.begun:
+    if not tells or not belief.begun:
         return common
     belief.settle()
     best, chances = belief.best(), belief.chances()

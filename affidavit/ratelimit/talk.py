@@ -5,6 +5,7 @@ Every request passes `Talk.send`, so the caps hold whatever a strategy wants.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
@@ -15,6 +16,10 @@ from affidavit.words import counted
 
 TOO_MANY = 429
 NO_ENTRY = frozenset({401, 403})
+UNAVAILABLE = 503
+ODD_AT_LEAST = 12
+"""Answers that are neither served nor refused, after which it is no accident that most are so."""
+NONE_ADMITTED = "no request was admitted; the key may be used up: try later"
 LOST = 0.05
 """Share of a batch that may go without an answer."""
 LEAST_SPREAD = 0.002
@@ -28,6 +33,10 @@ Step = Generator[Send | Wait, tuple[Reply, ...] | None, "Seen"]
 
 class StopError(Exception):
     """The examination has to end; the message says why."""
+
+
+class NothingToSayError(StopError):
+    """Nothing that came tells of a limit, so no numbers may be shown."""
 
 
 class SpentError(StopError):
@@ -117,7 +126,7 @@ class Talk:
     def wait(self, until: float) -> Generator[Send | Wait, tuple[Reply, ...] | None, None]:
         """Let time pass until a moment since the first request. Raises StopError when that is beyond the cap."""
         if until > self.caps.seconds:
-            raise SpentError(f"the next step would end after the {self.caps.seconds:g} s allowed")
+            raise SpentError(f"the next step would end after the {self.caps.seconds:g} s allowed: raise --max-seconds")
         if self.started is not None and until > self.now:
             yield Wait(self.started + until)
             self.now = until
@@ -125,9 +134,10 @@ class Talk:
     def send(self, times: int = 1, place: Place | None = None) -> Step:
         """Send at once, and note what came. Raises StopError when it may not, or when what came forbids to go on."""
         if self.requests + times > self.caps.requests:
-            raise SpentError(f"the cap of {counted(self.caps.requests, 'request')} does not pay for the next step")
+            cap = counted(self.caps.requests, "request")
+            raise SpentError(f"the cap of {cap} does not pay for the next step: raise --max-requests")
         if self.refused >= self.caps.refused:
-            raise SpentError(f"the {self.caps.refused} refusals allowed have come")
+            raise SpentError(f"the {self.caps.refused} refusals allowed have come: raise --max-refused")
         replies = (yield Send(times, place or self.place)) or ()
         lost = sum(one.status == 0 for one in replies)
         if lost and lost <= LOST * len(replies):
@@ -189,14 +199,38 @@ class Talk:
     def _check(self, replies: tuple[Reply, ...], notes: list[Said]) -> None:
         for one, note in zip(replies, notes, strict=True):
             if one.status == 0:
-                raise StopError("a request got no answer")
+                raise StopError("a request got no answer: see whether the target still runs, then start again")
             if one.status in NO_ENTRY or one.status >= 500:
-                raise StopError(f"the target answered {one.status}")
+                raise StopError(f"the target answered {one.status}: {_advice(one.status)}")
             if note.retry_after is not None and note.retry_after > self.caps.longest_wait:
-                raise StopError(f"the target asked to wait {note.retry_after:g} s")
+                raise StopError(f"the target asked to wait {note.retry_after:g} s: try again after that")
+        self._check_most()
         limits = [one.limit for one in self.said if one.limit is not None]
         if limits and limits[-1] < limits[0]:
-            raise StopError(f"the announced limit fell from {limits[0]} to {limits[-1]}")
+            fell = f"the announced limit fell from {limits[0]} to {limits[-1]}"
+            raise StopError(f"{fell}: try again when the server is less busy, or with another --operation")
+
+    def _check_most(self) -> None:
+        odd = Counter(one.status for one in self.trace if not _served_or_refused(one.status))
+        if odd.total() >= ODD_AT_LEAST and odd.total() > len(self.trace) / 2:
+            status, _ = odd.most_common(1)[0]
+            raise NothingToSayError(
+                f"most answers were {status}, so this says nothing about a limit: "
+                "see whether address, key and operation are right"
+            )
+
+
+def _served_or_refused(status: int) -> bool:
+    return status == TOO_MANY or 200 <= status < 400
+
+
+def _advice(status: int) -> str:
+    """What to do about a status that ends it."""
+    if status in NO_ENTRY:
+        return "see whether the key is right and may read this; name another read with --operation"
+    if status == UNAVAILABLE:
+        return "it is overloaded, or refuses so; try again later, with fewer --max-requests"
+    return "see what is wrong with it, then start again"
 
 
 def _pace(answered: list[float]) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Generator
 from affidavit.ratelimit.active import Budget, Choice, View, hints_of
 from affidavit.ratelimit.belief import Belief
 from affidavit.ratelimit.records import Reply, Send, Wait
-from affidavit.ratelimit.talk import StopError, Talk
+from affidavit.ratelimit.talk import NONE_ADMITTED, NothingToSayError, StopError, Talk
 
 Steps = Generator[Send | Wait, tuple[Reply, ...] | None, None]
 
@@ -30,6 +30,8 @@ QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 def watching(talk: Talk, belief: Belief) -> Steps:
     """The whole examination of one place. Raises StopError."""
     first = yield from talk.send()
+    if first.refused:
+        raise NothingToSayError(NONE_ADMITTED)
     left = talk.said[-1].remaining
     if left is None:
         raise StopError(

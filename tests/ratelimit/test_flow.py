@@ -8,7 +8,7 @@ import pytest
 
 from affidavit.ratelimit.flow import Caps, Mode, Reply, Verdict, Wait, examine
 from affidavit.ratelimit.records import NONE_FITS, UNKNOWN
-from tests.bench_limits import LIMITERS, START, Case, examined
+from tests.bench_limits import LIMITERS, START, Case, driven, examined
 from tests.limiters.dialects import Dialect
 
 PLAIN = Case("clock window", 20, 10.0, Dialect("x-epoch", "seconds"), False, (0.04, 0.045), 0.0, 0.0, 7)  # noqa: FBT003 - counts_refused
@@ -57,9 +57,11 @@ def test_refusals_end_it_when_so_many_came() -> None:
     assert "3 refusals" in verdict.stopped
 
 
-def answered(status: int, *headers: tuple[str, str], later: tuple[tuple[str, str], ...] = ()) -> Verdict:
+def answered(
+    status: int, *headers: tuple[str, str], later: tuple[tuple[str, str], ...] = (), mode: Mode = "active"
+) -> Verdict:
     """What comes of a server that answers so, and with `later` from the second request on."""
-    flow, replies, now, sent = examine(Caps(), "active"), None, START, 0
+    flow, replies, now, sent = examine(Caps(), mode), None, START, 0
     while True:
         try:
             ask = flow.send(replies)
@@ -76,20 +78,59 @@ def answered(status: int, *headers: tuple[str, str], later: tuple[tuple[str, str
 @pytest.mark.parametrize("status", [401, 403, 500, 503])
 def test_it_stops_at_once_where_it_is_not_welcome(status: int) -> None:
     verdict = answered(status)
-    assert (verdict.requests, verdict.stopped) == (1, f"the target answered {status}")
+    assert verdict.requests == 1
+    assert verdict.stopped.startswith(f"the target answered {status}: ")
 
 
 def test_it_stops_when_nothing_answers() -> None:
-    assert answered(0).stopped == "a request got no answer"
+    assert answered(0).stopped.startswith("a request got no answer: ")
 
 
 def test_it_stops_when_it_would_have_to_wait_too_long() -> None:
-    assert answered(429, ("Retry-After", "901")).stopped == "the target asked to wait 901 s"
+    assert answered(429, ("Retry-After", "901")).stopped.startswith("the target asked to wait 901 s: ")
 
 
 def test_it_stops_when_the_announced_limit_falls() -> None:
     verdict = answered(200, ("X-RateLimit-Limit", "20"), later=(("X-RateLimit-Limit", "10"),))
-    assert verdict.stopped == "the announced limit fell from 20 to 10"
+    assert verdict.stopped.startswith("the announced limit fell from 20 to 10: ")
+
+
+@pytest.mark.parametrize("mode", ["active", "watching"])
+@pytest.mark.parametrize("headers", [(), (("Retry-After", "7"),), (("X-RateLimit-Remaining", "0"),)])
+def test_a_key_that_is_used_up_is_given_no_numbers(mode: Mode, headers: tuple[tuple[str, str], ...]) -> None:
+    verdict = answered(429, *headers, mode=mode)
+    assert (verdict.family, verdict.limit, verdict.window) == (UNKNOWN, None, None)
+    assert verdict.stopped == "no request was admitted; the key may be used up: try later"
+    assert verdict.requests <= 4
+
+
+def test_a_key_that_others_have_used_up_is_examined_when_it_is_admitted_again() -> None:
+    server = PLAIN.server()
+    server.ask_together(START, 20)
+    verdict = driven(server, "active")
+    assert verdict.limit is not None
+    assert (verdict.family, verdict.limit.best, verdict.stopped) == ("fixed-window-clock", 20, "")
+
+
+@pytest.mark.parametrize("status", [400, 404, 420])
+def test_answers_that_are_neither_served_nor_refused_say_nothing_about_a_limit(status: int) -> None:
+    verdict = answered(status)
+    assert f"most answers were {status}, so this says nothing about a limit" in verdict.stopped
+    assert (verdict.family, verdict.limit) == (UNKNOWN, None)
+    assert verdict.requests <= 20
+
+
+@pytest.mark.parametrize(
+    ("caps", "option"),
+    [
+        (Caps(requests=12), "--max-requests"),
+        (Caps(requests=30), "--max-requests"),
+        (Caps(seconds=4.0), "--max-seconds"),
+        (Caps(refused=3), "--max-refused"),
+    ],
+)
+def test_a_cap_that_ends_it_is_named_with_its_option(caps: Caps, option: str) -> None:
+    assert option in examined(replace(PLAIN, dialect=Dialect()), "active", caps).verdict.stopped
 
 
 def test_a_server_without_a_limit_is_not_given_one() -> None:
