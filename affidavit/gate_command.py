@@ -31,6 +31,7 @@ from affidavit.recorder import RECORD, read_record, read_run, record_at
 from affidavit.report.changes import changes, tells
 from affidavit.report.files import REPORTS
 from affidavit.report.gate import code_quality, pull_request_lines, show_assessment, show_documents, show_speed
+from affidavit.report.runs import records
 from affidavit.report.text import as_line
 
 BASELINES = REPORTS / "baseline"
@@ -140,7 +141,7 @@ def gate_command(  # noqa: PLR0913, PLR0917 - the options of a command line
         chosen = _chosen(against, judged, baselines)
         assessment = chosen.assess(judged, today)
         show_assessment(judged.catalog, assessment, str(path), chosen.name)
-        written = page or record_at(path).parent / "changes.md"
+        written = page or _one_run(path).parent / "changes.md"
         pages[written] = "\n".join(filter(None, (pages.get(written), changes(judged, assessment, chosen.name))))
         write_whole(written, pages[written])
         says = "to send to the provider" if tells(assessment) else "nothing changed, and so says"
@@ -244,8 +245,18 @@ def _is_contract(path: Path) -> bool:
     return not isinstance(first, dict) or first.get("what", CONTRACT) == CONTRACT
 
 
+def _one_run(path: Path) -> Path:
+    """The record that a path names: a file, the one in a folder, or the only one in its folders. Raises UsageError."""
+    if not path.is_dir() or record_at(path).exists():
+        return record_at(path)
+    first, *more = records(path)
+    if more:
+        raise UsageError(f"{path} holds {len(more) + 1} runs: name one of them, such as {first.parent}")
+    return first
+
+
 def _against(path: Path) -> Against:
-    record = record_at(path)
+    record = _one_run(path)
     if record.suffix == ".json":
         return Against(str(path), read_baseline(record))
     judged = read_judged(path)
@@ -287,7 +298,7 @@ def read_judged(path: Path) -> Judged:
 
     Raises RecordError for what is no run, IncompleteError for half of one.
     """
-    record = record_at(path)
+    record = _one_run(path)
     run = read_run(record)
     if run.what not in {CONTRACT, LIMITS}:
         others = "the gate compares contract runs and searches for limits; load runs with --speed"

@@ -31,6 +31,8 @@ _ISSUED_PREFIXES = ("sk_live_", "sk_test_")
 _PREFIX = re.compile(r"(sk_(?:live|test)_|[A-Za-z]{1,8}_(?:[a-z]{1,8}_)?(?=.{16}))?(.*)", re.DOTALL)
 _CODE = re.compile(r"%([0-9A-Fa-f]{2})|\\u00([0-9A-Fa-f]{2})|\\(.)", re.DOTALL)
 _TYPED_KEY = re.compile(r"(?i)\b[a-z]{2,4}_(?:test|live)_[A-Za-z0-9_+/=-]+")
+_BEARER = re.compile(r"(?i)\b((?:bearer|basic)[\s:=]+)(?!⟨)[A-Za-z0-9._~+/=-]{16,}")
+_E_MAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 MOST_CODINGS = 3
 _SHORTEST_ENCODED = 8
 """Characters of Base64 that may be there by chance."""
@@ -38,7 +40,7 @@ _BASE64 = "[A-Za-z0-9+/_-]"
 
 _LONG_NUMBER = re.compile(
     r"(?P<time>\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})?)?(?!\d))"
-    r"|\+?\(?\d(?:[ ().-]{0,2}\d){6,}"
+    r"|\+?\(?\d(?:[\s()./_\u2010-\u2015\u2212-]{0,3}\d){6,}"
 )
 """Seven digits or more, with what people put between them; or a day or an instant."""
 
@@ -98,6 +100,16 @@ class Redactor:
 def masked(text: str) -> str:
     """The text with everything that looks like a key hidden, for messages about what somebody typed."""
     return _TYPED_KEY.sub("⟨a key⟩", text)
+
+
+def for_others(text: str) -> str:
+    """The text for a page that leaves the house: no phone number, e-mail address, or anything that may be a key.
+
+    A record has no keys in it when the tool wrote it; one that was put together by hand may.
+    """
+    text = _TYPED_KEY.sub("⟨a key⟩", Redactor({}).redact(text))
+    text = _BEARER.sub(r"\1⟨a key⟩", text)
+    return without_numbers(_E_MAIL.sub("⟨an address⟩", text))
 
 
 def without_numbers(text: str) -> str:

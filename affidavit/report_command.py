@@ -76,12 +76,15 @@ def show_runs(runs: Sequence[Run]) -> None:
             show_verdicts(run.catalog, run.result, run.replay)
         if load := run.lines("load"):
             show_load(load, run.path.parent, "" if run.recorded.complete else run.recorded.reason)
-        for line in run.lines("limits"):
+        limits = run.lines("limits")
+        if limits:
+            click.secho(f"\n{run.catalog.profile.title}, search for limits, {run.replay.where}", bold=True)
+        for line in limits:
             click.echo(f"  {as_line(limit_said(line))}")
         changed = ", ".join(run.documents_changed)
         if changed:
             click.secho(f"  judged by other files than the run itself: {changed}", fg="yellow")
-        click.echo(f"  {counted(len(run.recorded.exchanges), 'request')}; record: {run.path}")
+        click.echo(f"  {counted(run.requests, 'request')}; record: {run.path}")
 
 
 def replay_of_record(catalog: Catalog, recorded: Recorded, folder: Path) -> Replay:

@@ -33,6 +33,7 @@ from affidavit.report.checks import checks_list
 from affidavit.report.formats import FORMATS
 from affidavit.report_command import TERMINAL
 from affidavit.safety import FREE_RISKS, RISKS
+from affidavit.sandbox.server import PROVIDERS
 from affidavit.template import FORMS
 from tests.test_frame import documented_targets, make
 
@@ -528,3 +529,9 @@ def test_every_link_leads_somewhere(page: str) -> None:
         there = (ROOT / page).parent / path if path else ROOT / page
         assert there.exists(), target
         assert not anchor or anchor in anchors(there.read_text("utf-8")), target
+
+
+def test_the_number_of_faults_is_told_as_it_is() -> None:
+    told = re.findall(r"(\w+): (\d+) faults, each", README)
+    assert told
+    assert all(int(number) == len(PROVIDERS[provider].faults) for provider, number in told)

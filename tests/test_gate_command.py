@@ -52,6 +52,7 @@ def test_a_run_against_itself_opens_the_gate(affidavit: Run) -> None:
     code, said = affidavit("gate", "faithful", "--baseline", "faithful/run.ndjson")
     assert code == ExitCode.KEPT
     assert "gate open: 0 new, 0 known, 0 expired, 0 stale, 0 fixed" in said
+    assert "limits    not compared, no header announces them" in said
 
 
 def test_a_run_that_did_not_ask_again_is_incomplete_whether_its_target_is_faulty_or_not(affidavit: Run) -> None:
@@ -65,6 +66,15 @@ def test_a_run_that_did_not_ask_again_is_incomplete_whether_its_target_is_faulty
         assert "gate incomplete: 0 new" in said
         assert "nothing changed" not in said
         assert "Nothing changed" not in Path("changes.md").read_text("utf-8")
+
+
+def test_a_folder_with_one_run_in_it_is_that_run_and_one_with_several_names_one(affidavit: Run) -> None:
+    shutil.copytree("faithful", "A/chatmaid")
+    code, said = affidavit("gate", "A", "--baseline", "A")
+    assert (code, "nothing changed, and so says: A/chatmaid/changes.md" in said) == (ExitCode.KEPT, True)
+    shutil.copytree("faithful", "A/other")
+    code, said = affidavit("gate", "A", "--baseline", "faithful")
+    assert (code, "A holds 2 runs: name one of them, such as A/chatmaid" in said) == (ExitCode.USAGE, True)
 
 
 def test_a_broken_claim_closes_it_and_stands_on_the_page_for_the_provider(affidavit: Run) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from affidavit.redaction import PLACEHOLDER, Redactor, expand, without_numbers
+from affidavit.redaction import PLACEHOLDER, Redactor, expand, for_others, without_numbers
 
 MAIN = "sk_test_0123456789abcdef0123456789abcdef"
 LIVE = "sk_live_0123456789ABCDEF0123456789ABCDEF"
@@ -198,7 +198,33 @@ def test_only_text_is_expanded(value: object) -> None:
         ("12025550101abc", "###########abc"),
         ("status 404 after 100 requests", "status 404 after 100 requests"),
         ("2027-01-1512025550101", "####-##-#############"),
+        ("1/555/014/2233", "#/###/###/####"),
+        ("1_555_014_2233", "#_###_###_####"),
+        ("1\u00a0555\u202f014\u20112233", "#\u00a0###\u202f###\u2011####"),
+        ("+1 - 555 - 014 - 2233", "+# - ### - ### - ####"),
     ],
 )
 def test_a_page_for_others_shows_no_phone_number(text: str, shown: str) -> None:
     assert without_numbers(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("key sk_test_abcdefghijklmnopqrst.", "key "),
+        ("key sk_live_abc", "key "),
+        (b64encode(b"sk_test_abcdefghijklmnopqrstuvwxyz").decode(), ""),
+        ("Authorization: Bearer abc.DEF-ghi_jkl~mno", "Authorization: Bearer "),
+        ("to ann.other+1@mail.example.org", "to "),
+    ],
+)
+def test_a_page_for_others_shows_no_secret_even_of_an_edited_record(text: str, kept: str) -> None:
+    shown = for_others(text)
+    assert shown.startswith(f"{kept}⟨")
+    for part in ("abc", "c2tf", "mail", "ann"):
+        assert part not in shown
+
+
+def test_a_page_for_others_keeps_placeholders_and_ordinary_text() -> None:
+    text = "Bearer ⟨key main: sk_test_ + 32 hex⟩ reads GET /v1/messages/msg_12 at 2027-01-15T08:00:00Z"
+    assert for_others(text) == text

@@ -10,6 +10,8 @@ import pytest
 
 from affidavit import cli
 from affidavit.documents import load_catalog
+from affidavit.load.outcome import Kind, Outcome
+from affidavit.load.results import Results, line_of
 from affidavit.recorder import VERSION
 from affidavit.session import Settings, run
 
@@ -112,3 +114,22 @@ def test_only_one_format_can_be_printed(report: Report, path: Path, formats: lis
     code, out, err = report(str(path), *asked, "--out", "-")
     assert (code, out) == (2, "")
     assert "--out - prints one format" in err
+
+
+def test_runs_of_other_kinds_say_whose_they_are_and_how_many_requests_they_sent(report: Report, tmp_path: Path) -> None:
+    manifest = {"kind": "manifest", "version": 1, "provider": "chatmaid", "target": "embedded"}
+    end = {"kind": "end", "complete": True, "reason": ""}
+    told = {"low": 20, "best": 20, "high": 20}
+    limits = {"kind": "limits", "role": "main", "operation": "getAccount", "mode": "active", "limit": told}
+    results = Results("chatmaid", "mix")
+    results.add(Outcome(0, 0, 0, "send", "main", Kind.OK, 202, 5, None))
+    load = {"kind": "load", **line_of(results, {}, 10.0)}
+    for what, line in (("limits", limits), ("load", load)):
+        folder = tmp_path / "reports" / what
+        folder.mkdir(parents=True)
+        text = "".join(json.dumps(one) + "\n" for one in ({**manifest, "what": what}, line, end))
+        (folder / "run.ndjson").write_text(text, "utf-8")
+    code, out, _ = report("--format", "terminal")
+    assert code == 0
+    assert "Chatmaid, search for limits, embedded sandbox" in out
+    assert "  1 request; record: reports/load/run.ndjson" in out

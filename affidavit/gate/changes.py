@@ -192,6 +192,8 @@ class Compared:
     """Steps of the earlier run that the later one did not ask in the same way."""
     shared: int
     """Ways of asking that both runs have."""
+    limits: bool
+    """Whether anything in both runs told how many requests a key may make."""
 
 
 def compare(document: OpenApiDocument, profile: Profile, before: Behaviour, after: Behaviour) -> Compared:
@@ -201,6 +203,8 @@ def compare(document: OpenApiDocument, profile: Profile, before: Behaviour, afte
     differences = [one for way in shared for one in _statuses(profile, way, was[way], now[way])]
     for pair in _pairs(document, profile, {way: (was[way], now[way]) for way in shared}):
         differences += [one for rule in RULES for one in rule(pair)]
+    floods = _floods(was, now)
+    differences += [_flooded(profile, *one) for one in floods if one[1] > MUCH * one[2]]
     differences += [
         *_limits(profile, before, after),
         *_windows(profile, before, after),
@@ -209,7 +213,8 @@ def compare(document: OpenApiDocument, profile: Profile, before: Behaviour, afte
     ]
     missing = sorted({way.step for way in was.keys() - now.keys()} - {way.step for way in shared})
     missing += not_searched(before.searched, after.searched)
-    return Compared(_merged(differences), missing, len(shared))
+    told = bool(before.searched or before.limits.keys() & after.limits.keys() or floods)
+    return Compared(_merged(differences), missing, len(shared), told)
 
 
 def _by_way(run: Behaviour) -> dict[Asked, dict[int, Answers]]:
@@ -281,6 +286,30 @@ def _limits(profile: Profile, before: Behaviour, after: Behaviour) -> Iterator[D
             f"The announced limit of the key {role} was {_listed(map(str, was))}, and is {_listed(map(str, now))} now."
         )
         yield _overall(profile, "limit-changed", role, severity, _listed(map(str, was)), _listed(map(str, now)), says)
+
+
+def _floods(
+    before: Mapping[Asked, Mapping[int, Answers]], after: Mapping[Asked, Mapping[int, Answers]]
+) -> list[tuple[Asked, int, int]]:
+    """Steps that went on until one 429 in both runs, and how many requests were admitted before it.
+
+    Few tell nothing: the embedded sandbox lowers its limit so that a run need not send hundreds.
+    """
+    counted = [(way, _admitted(before[way]), _admitted(after[way])) for way in sorted(before.keys() & after.keys())]
+    return [one for one in counted if max(one[1:]) >= MANY and min(one[1:]) >= 1]
+
+
+def _admitted(answers: Mapping[int, Answers]) -> int:
+    """Requests before the first 429; 0 when there was not exactly one 429."""
+    refused = answers.get(TOO_MANY)
+    return sum(one.count for one in answers.values()) - 1 if refused and refused.count == 1 else 0
+
+
+def _flooded(profile: Profile, way: Asked, was: int, now: int) -> Difference:
+    """What other requests of the key had used of the window differs too, so only much fewer are told."""
+    says = f"In {way.step} the key {way.role} was refused after {was} requests, and is after {now} now."
+    identity = Identity(Axis.BEHAVIOUR, profile.provider, way.operation, "flood-shorter", step=way.step, at=way.role)
+    return Difference(identity, Severity.UNKNOWN, says, before=str(was), after=str(now), sources=(way.step,))
 
 
 def _windows(profile: Profile, before: Behaviour, after: Behaviour) -> Iterator[Difference]:

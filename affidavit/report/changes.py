@@ -1,7 +1,7 @@
 """`changes.md`: what is broken and what changed, in plain words, to send to the provider.
 
-It shows no key and no phone number: keys are placeholders already, and the digits of long numbers are hidden. What the
-provider sent stands in code blocks only, cut short.
+It shows no key, phone number or e-mail address: keys are placeholders already, and what looks like one is hidden. What
+the provider sent stands in code blocks only, cut short.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from affidavit.evidence import Evidence
 from affidavit.exchange import Exchange
 from affidavit.gate.assessment import Assessment, Judged
 from affidavit.gate.difference import Axis, Difference, Severity
-from affidavit.redaction import without_numbers
+from affidavit.redaction import for_others
 from affidavit.report.text import as_line
 
 MOST_BODY = 600
@@ -105,7 +105,7 @@ def _exchange(exchange: Exchange) -> Iterator[str]:
 def fenced(lines: list[str], *, hide: bool = True) -> Iterator[str]:
     """A code block that nothing in the lines can end; long numbers are hidden unless nobody has them."""
     text = "\n".join(as_line(part) for line in lines for part in line.split("\n"))
-    text = without_numbers(text) if hide else text
+    text = for_others(text) if hide else text
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     yield from (f"{fence}text", text, fence)
@@ -122,4 +122,4 @@ def _cut(body: str) -> str:
 
 def plain(text: str) -> str:
     """Text that Markdown shows as it is, without long numbers."""
-    return _SPECIAL.sub(r"\\\1", without_numbers(as_line(text)))
+    return _SPECIAL.sub(r"\\\1", for_others(as_line(text)))

@@ -210,6 +210,8 @@ def _show_rest(assessment: Assessment) -> None:
         _say("not asked", f"{len(decision.unseen)} accepted differences could not be seen in this run")
     if compared and compared.not_asked:
         _say("not asked", f"{len(compared.not_asked)} steps of the earlier run: {_some(compared.not_asked)}")
+    if compared and not compared.limits:
+        _say("limits", "not compared, no header announces them: `affidavit limits` measures them")
     if compared is None:
         _say("no measure", "behaviour was not compared: `affidavit accept RUN --measure` takes a run as the measure")
 

@@ -164,7 +164,7 @@ def run_row(run: Run) -> RunRow:
         started=iso(manifest.get("started")),
         complete=recorded.complete,
         reason="" if recorded.complete else recorded.reason,
-        requests=len(recorded.exchanges) or sum(int(one.get("sent", 0)) for one in run.lines("load")),
+        requests=run.requests,
         deliveries=len(recorded.deliveries),
         counts=_counts(claims),
         claims=claims,

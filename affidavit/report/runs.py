@@ -42,6 +42,11 @@ class Run:
         """The result lines of one kind."""
         return [one for one in self.recorded.results if one["kind"] == kind]
 
+    @property
+    def requests(self) -> int:
+        """How many requests were sent; a load run counts them, and records none."""
+        return len(self.recorded.exchanges) or sum(int(one.get("sent", 0)) for one in self.lines("load"))
+
 
 def read_runs(paths: Iterable[Path], replay_of: ReplayOf) -> list[Run]:
     """Every record the paths name, once, judged by today's documents.

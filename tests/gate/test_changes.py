@@ -201,3 +201,37 @@ def test_all_are_of_the_axis_of_behaviour(run_of: RunOf) -> None:
     after = edited(before, in_body(lambda one: one.pop("displayName")))
     assert {one.identity.axis for one in differences(before, after)} == {Axis.BEHAVIOUR}
     assert all(one.exchange and one.sources for one in differences(before, after))
+
+
+def flooded(run: Judged, admitted: int) -> Judged:
+    """The run with a key that was used up by so many requests."""
+    one = next(one for one in run.evidence.exchanges if one.operation == "getAccount" and one.response)
+    assert one.response
+    answers = [*[replace(one.response, status=200)] * admitted, replace(one.response, status=429)]
+    flood = tuple(replace(one, source="limit/flood", role="second", response=answer) for answer in answers)
+    rest = tuple(one for one in run.evidence.exchanges if one.source != "limit/flood")
+    return Judged(run.catalog, replace(run.evidence, exchanges=rest + flood), run.verdicts, run.target)
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "told", "rules"),
+    [
+        (100, 40, True, {"flood-shorter"}),
+        (100, 60, True, set()),
+        (40, 100, True, set()),
+        (3, 3, False, set()),
+        (100, 0, False, set()),
+    ],
+    ids=["much less", "what others used differs", "more", "a lowered limit", "used up before"],
+)
+def test_a_key_that_is_used_up_much_sooner_is_to_be_looked_at(
+    was: int,
+    now: int,
+    told: bool,  # noqa: FBT001 - a case of the table
+    rules: set[str],
+    run_of: RunOf,
+) -> None:
+    before, after = flooded(run_of(), was), flooded(run_of(), now)
+    compared = compare(before.catalog.openapi, before.catalog.profile, before.behaviour, after.behaviour)
+    assert compared.limits is told
+    assert {one.identity.subject for one in compared.differences} - {"status-changed"} == rules
