@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -17,8 +19,19 @@ from affidavit.recorded import LOAD
 from affidavit.recorder import read_run, record_at
 from affidavit.report.capacity import show_capacity
 
+T = TypeVar("T")
 GUESSED_POLLS = (1.0, 2.0, 4.0, 8.0)
 """Polls per message that are shown when nobody names a number."""
+GUESS = "examples; give --polls-per-message"
+NOTHING_SENT = "nothing, the run sent no message: what fits is reckoned from the limit alone"
+
+
+def _finite(_context: click.Context, _parameter: click.Parameter, value: T) -> T:
+    """A number, or several, that ends. Raises BadParameter."""
+    for one in value if isinstance(value, tuple) else (value,):
+        if isinstance(one, float) and not math.isfinite(one):
+            raise click.BadParameter(f"{one} is no number to reckon with: give one like 60")
+    return value
 
 
 @click.command("capacity")
@@ -27,13 +40,17 @@ GUESSED_POLLS = (1.0, 2.0, 4.0, 8.0)
 @click.option("--plan", help="Plan of the provider, such as free.")
 @click.option("--limit", type=click.IntRange(min=1), help="Requests per window and key, instead of a plan's.")
 @click.option(
-    "--window", type=click.FloatRange(min=0, min_open=True), help="Seconds of the window; the provider's, or 60."
+    "--window",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=_finite,
+    help="Seconds of the window; the provider's, or 60.",
 )
 @click.option(
     "--polls-per-message",
     "polls",
     multiple=True,
     type=click.FloatRange(min=0),
+    callback=_finite,
     help="How often a message's state is asked for, without a record. Repeatable.",
 )
 @click.option(
@@ -41,6 +58,7 @@ GUESSED_POLLS = (1.0, 2.0, 4.0, 8.0)
     "every",
     multiple=True,
     type=click.FloatRange(min=0.1),
+    callback=_finite,
     help="Seconds between two polls, with a record of a run that followed messages. Repeatable.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the intervals.")
@@ -63,7 +81,7 @@ def capacity_command(  # noqa: PLR0913, PLR0917 - the options of a command line
             raise UsageError("--poll-every needs the record of a load run, which says how long deliveries take")
         profile = load_catalog(provider).profile if provider else None
         quota = _quota(profile, plan, limit, window)
-        show_capacity(_title(profile, plan), planned(quota, polls or GUESSED_POLLS))
+        show_capacity(_title(profile, plan), planned(quota, polls) if polls else planned(quota, GUESSED_POLLS, GUESS))
         return
     if polls:
         raise UsageError("--polls-per-message is read from the record; leave one of the two out")
@@ -86,10 +104,14 @@ def _show_measured(  # noqa: PLR0913, PLR0917 - the options of a command line
     every: Sequence[float],
     seed: int,
 ) -> None:
-    profile = load_catalog(line["provider"]).profile
+    catalog = load_catalog(line["provider"])
+    profile, operations = catalog.profile, catalog.openapi.operations
     quota = _quota(profile, plan, limit, window, line)
     chance = random.Random(seed)  # noqa: S311 - weights of a bootstrap, no secret
-    show_capacity(f"{_title(profile, plan)}, {line['scenario']}", measured(quota, line, every, chance))
+    answer = measured(quota, line, every, chance)
+    if all(name in operations and operations[name].method == "GET" for name in line["operations"]):
+        answer = replace(answer, evidence=NOTHING_SENT)
+    show_capacity(f"{_title(profile, plan)}, {line['scenario']}", answer)
 
 
 def _lines(record: Path) -> list[dict[str, Any]]:
@@ -129,7 +151,7 @@ def _quota(
     if known.plans and not line:
         raise UsageError(f"name a --plan of this provider: {', '.join(known.plans)}; or give --limit")
     origin = "the documents" if known.documented else "a guess, since the documents name no number; give --limit"
-    return Quota(known.requests, seconds, origin)
+    return Quota(known.requests, seconds, origin, guessed=not known.documented)
 
 
 def _title(profile: Profile | None, plan: str | None) -> str:

@@ -128,3 +128,29 @@ def test_a_plan_must_be_a_number_of_requests(requests: object) -> None:
 
 def test_plans_are_read() -> None:
     assert _rate_limit({"plans": {"free": 20}}) == RateLimit(plans={"free": 20})
+
+
+@pytest.mark.parametrize("value", ["inf", "nan"])
+@pytest.mark.parametrize("option", ["--window", "--polls-per-message", "--poll-every"])
+def test_a_number_without_end_is_refused(option: str, value: str) -> None:
+    result = CliRunner().invoke(capacity_command, ["--limit", "20", option, value])
+    assert (result.exit_code, f"{value} is no number to reckon with" in result.output) == (2, True)
+
+
+def test_polls_that_nobody_gave_are_called_examples_and_no_poll_is_no_polling() -> None:
+    assert "polls from: examples; give --polls-per-message" in said("--limit", "20")
+    assert "polls from: given, not measured" in (text := said("--limit", "20", "--polls-per-message", "0"))
+    assert "Polling fits" not in text
+
+
+def test_a_run_that_only_listed_says_that_it_sent_nothing_and_a_guessed_limit_is_no_verdict(tmp_path: Path) -> None:
+    results = Results("chatmaid", "list")
+    for number in range(300):
+        results.add(Outcome(number / 10, number / 10, number / 10, "listMessages", "main", Kind.OK, 200, None, None))
+    recorder = Recorder(tmp_path / "run.ndjson", {"what": "load"})
+    recorder.result("load", line_of(results, {}, 30.0))
+    recorder.end(complete=True)
+    text = said(str(tmp_path))
+    assert "polls from: nothing, the run sent no message" in text
+    assert "not known: the quota of 100 requests a minute is a guess, and no answer was a 429" in text
+    assert "quota-bound" not in text

@@ -68,6 +68,8 @@ class Quota:
     """Seconds, above 0."""
     origin: str
     """Where the numbers come from, in words."""
+    guessed: bool = False
+    """Whether neither a document, nor the target, nor the caller named the requests."""
 
     @property
     def per_minute(self) -> float:
@@ -105,13 +107,13 @@ class Answer:
     @property
     def crossing(self) -> Way | None:
         """The polling that fits most messages: beyond it only webhooks do. None when no polling was asked about."""
-        return max(self.ways[1:], key=lambda way: way.sends.best, default=None)
+        return max((way for way in self.ways[1:] if way.polls.best), key=lambda way: way.sends.best, default=None)
 
 
-def planned(quota: Quota, polls: Sequence[float]) -> Answer:
-    """What fits when a message needs so many polls."""
+def planned(quota: Quota, polls: Sequence[float], evidence: str = "given, not measured") -> Answer:
+    """What fits when a message needs so many polls; `evidence` says where their number is from."""
     ways = (_way(quota, f"{each:g} poll{'' if each == 1 else 's'} per message", exactly(each)) for each in polls)
-    return Answer(quota, (_webhooks(quota), *ways), "", "given, not measured")
+    return Answer(quota, (_webhooks(quota), *ways), "", evidence)
 
 
 def measured(quota: Quota, line: Mapping[str, Any], every: Sequence[float], chance: Chance) -> Answer:
@@ -139,11 +141,9 @@ def measured(quota: Quota, line: Mapping[str, Any], every: Sequence[float], chan
 def bound(quota: Quota, line: Mapping[str, Any], chance: Chance) -> str:
     """Whether the quota of the run's keys or the server ends first, in words."""
     rates = Counter((row[2] - row[3]) * 60 / line.get("width", 1) for row in line["series"][:-1] if row[1])
-    if line["bottleneck"]:
-        return f"not known: the generator was the limit ({line['bottleneck']})"
-    if not rates:
-        return "not known: the run was too short"
     allowed = quota.per_minute * max(1, len(line["keys"]))
+    if unknown := _no_verdict(quota, line, allowed, short=not rates):
+        return f"not known: {unknown}"
     lost, limited, most = _lost(line), line["outcomes"]["limited"], max(rates)
     if lost > STRESSED_SHARE * line["offered"]:
         return _stressed(_bootstrapped(rates, _mean, chance), allowed, f"{lost} of {line['offered']}")
@@ -152,6 +152,17 @@ def bound(quota: Quota, line: Mapping[str, Any], chance: Chance) -> str:
     if most >= allowed:
         return f"quota-bound: the server answered up to {most:.0f} requests a minute, and the quota is {allowed:.0f}"
     return f"neither was met: the run asked for {most:.0f} requests a minute of {allowed:.0f}; a faster one would tell"
+
+
+def _no_verdict(quota: Quota, line: Mapping[str, Any], allowed: float, *, short: bool) -> str:
+    """Why nobody can tell which ends first; '' when it can be told."""
+    if line["bottleneck"]:
+        return f"the generator was the limit ({line['bottleneck']})"
+    if short:
+        return "the run was too short"
+    if quota.guessed and not line["outcomes"]["limited"]:
+        return f"the quota of {allowed:.0f} requests a minute is a guess, and no answer was a 429"
+    return ""
 
 
 def _stressed(admitted: Range, allowed: float, lost: str) -> str:
