@@ -86,6 +86,9 @@ def test_a_broken_claim_closes_it_and_stands_on_the_page_for_the_provider(affida
     assert "chatmaid_api_reference.txt:223" in page
     assert "GET /v1/phone-numbers/" in page
     assert "12025550110" not in page
+    shown = [word for line in said.splitlines() if line.startswith("    ") for word in line.split() if len(word) == 12]
+    assert shown
+    assert all(one in page for one in shown)
     assert "sk_test_" not in page
 
 

@@ -74,6 +74,7 @@ def _section(title: str, differences: Iterable[Difference], evidence: Evidence) 
             yield from _way(one, evidence)
         if len(several) > MOST_WAYS:
             yield from (f"And {len(several) - MOST_WAYS} more ways.", "")
+        yield from (f"For `affidavit accept`: {' '.join(one.id for one in several)}", "")
 
 
 def _way(one: Difference, evidence: Evidence) -> Iterator[str]:

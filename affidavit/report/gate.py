@@ -139,6 +139,8 @@ def _show_new(new: Sequence[Difference], *, ids: bool = True) -> None:
             click.echo(textwrap.fill(listed, terminal_width(), initial_indent=_INDENT, subsequent_indent=_INDENT))
     for several in groups[MOST_SHOWN:]:
         _say(_WORDS[several[0].severity], _title(several[0]) + _also(several), _COLOURS.get(several[0].severity))
+    if ids and len(groups) > MOST_SHOWN:
+        _say("ids", f"those after the {MOST_SHOWN}th are in changes.md, with all others that close the gate")
 
 
 def _show_entries(word: str, entries: Iterable[tuple[Accepted, str]]) -> None:
