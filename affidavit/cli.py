@@ -266,7 +266,8 @@ def limits_command(  # noqa: PLR0913, PLR0917 - the options of a command line
         found = examine_provider(catalog, settings, order, out / catalog.provider)
         title = f"{catalog.profile.title}, {access.target or EMBEDDED}"
         mark_latest(out, out / catalog.provider)
-        show_limits(title, found.verdict, found.findings, found.slack, out / catalog.provider)
+        folder, own_clock = out / catalog.provider, not access.target
+        show_limits(title, found.verdict, found.findings, found.slack, folder, own_clock=own_clock)
         stopped |= bool(found.verdict.stopped)
     sys.exit(ExitCode.UNREACHABLE if stopped else ExitCode.KEPT)
 

@@ -23,7 +23,7 @@ from affidavit.session import Settings
 FIELDS = {
     "provider", "role", "operation", "mode", "family", "ties", "limit", "window", "rate", "block", "counts_refused",
     "scope", "shared", "reset_dialect", "clock_skew", "posterior", "trace", "requests", "refused", "seconds", "stopped",
-    "reason", "slack", "audit",
+    "reason", "slack", "audit", "misses",
 }  # fmt: skip
 
 

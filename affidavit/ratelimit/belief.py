@@ -80,7 +80,14 @@ class Population:
         self._machine: Machine = family.machine(NOTHING)
         self._hints_followed = self._resets_followed = 0
         self._until, self._shortest = 0.0, SHORTEST
+        self._each: list[Floats] = []
         self.surprised = False
+
+    def foretold(self) -> Floats:
+        """Log of the chance that the best supposition gave to each batch, in the order of the history."""
+        best = int(self.fit.argmax())
+        others = int(self._fits[:, best].argmax())
+        return np.array([more[others, best] for more in self._each])
 
     def see(self, seen: Seen) -> None:
         """Weigh by one batch, and follow it."""
@@ -124,6 +131,7 @@ class Population:
     def _weigh(self, more: Floats) -> None:
         """Add to both fits; how a supposition fits is either with quiet others or with busy ones."""
         self._fits = self._fits + more
+        self._each.append(more)
         self.fit = np.logaddexp(self._fits[0], self._fits[1])
 
     def _follow(self, seen: Seen, moments: Floats, moment: Floats, others: Floats) -> None:
@@ -271,7 +279,7 @@ class Population:
         self._prior = oddity(self.supposed, self.family, hints.policies, hints.shortest)
         self._fits = self._prior + BUSY
         self.fit = np.logaddexp(self._fits[0], self._fits[1])
-        self._resets_followed = 0
+        self._resets_followed, self._each = 0, []
         self._hints_followed, self._until, self._shortest = 0, history[-1].at, hints.shortest
         for seen in history:
             self.see(seen)

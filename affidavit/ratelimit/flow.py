@@ -41,6 +41,13 @@ OTHERS_TAKE = 0.12
 """Share of the limit that others who use the key may take at most, so that it passes for less."""
 VISIBLE = {name: replace(family, counting=False) for name, family in FAMILIES.items() if not family.blocks}
 """The families that can be told apart without a refusal: what one does is not seen."""
+MISSED = float(np.log(0.01))
+"""Log of the chance below which a step came otherwise than foretold."""
+MANY_MISSES, MISSED_SHARE = 3, 0.08
+"""Steps that came otherwise, and their share of all, from which on the family is not the right one."""
+NONE_EXPLAINS = (
+    "no known kind of limiter explains the answers; try again when nobody else uses the key, or another --operation"
+)
 FITS = -4.5
 """Log of the chance that a batch has at least, on the average, when the family is the right one."""
 
@@ -83,8 +90,17 @@ def _verdict(talk: Talk, belief: Belief, mode: Mode, stopped: str, *, tells: boo
         return common
     belief.settle()
     best, chances = belief.best(), belief.chances()
-    if best.fit.max() < FITS * len(belief.history) - 8:
-        return replace(common, family=NONE_FITS, posterior=_likely(chances), reason=_reason(talk, best))
+    misses = _misses(best) if mode == "active" else 0
+    common = replace(common, misses=misses)
+    many = misses >= max(MANY_MISSES, MISSED_SHARE * len(belief.history))
+    if many or best.fit.max() < FITS * len(belief.history) - 8:
+        return replace(
+            common,
+            family=NONE_FITS,
+            posterior=_likely(chances),
+            reason=_reason(talk, best),
+            stopped=stopped or NONE_EXPLAINS,
+        )
     ties = tuple(name for name, chance in chances.items() if chance > TIE and name != best.name)
     if mode == "watching" and "fixed-window-first" in {best.name, *ties}:
         ties += ("window-with-block",)
@@ -158,6 +174,11 @@ def _counts(best: Population) -> bool | None:
         return None
     likely = best.supposed.counts[best.fit > best.fit.max() - CLEARLY]
     return bool(likely[0]) if likely.all() or not likely.any() else None
+
+
+def _misses(best: Population) -> int:
+    """Steps that came otherwise than even the best supposition foretells; others who use the key may be why."""
+    return int((best.foretold() < MISSED).sum()) if best.quiet else 0
 
 
 def _reason(talk: Talk, best: Population) -> str:

@@ -109,6 +109,8 @@ class Verdict:
     """epoch-s, epoch-ms, delta-s, or None when no answer announces a reset."""
     clock_skew: Interval | None = None
     """Seconds by which the server's clock is ahead of the shell's."""
+    misses: int = 0
+    """Steps that came otherwise than the family foretells; 0 where only watched."""
     posterior: Mapping[str, float] = field(default_factory=dict)
     """Family -> probability; those not named have less than one in a thousand."""
     trace: tuple[Traced, ...] = ()

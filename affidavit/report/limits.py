@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -24,8 +25,13 @@ EXACT = 0.0005
 """Half an interval's width, relative, that is not worth showing."""
 
 
-def show_limits(title: str, verdict: Verdict, findings: Sequence[Finding], slack: Slack, folder: Path) -> None:
-    """Family, limit, window and how sure they are; what is wrong with what the answers say; then what it cost."""
+def show_limits(  # noqa: PLR0913 - the parts of what is shown
+    title: str, verdict: Verdict, findings: Sequence[Finding], slack: Slack, folder: Path, *, own_clock: bool = False
+) -> None:
+    """Family, limit, window and how sure they are; what is wrong with what the answers say; then what it cost.
+
+    `own_clock` says that the seconds are those of the sandbox.
+    """
     click.secho(title, bold=True)
     for name, text in (*_lines(verdict), *_truth(slack)):
         click.echo(_wrapped(f"{name:<14}{text}"))
@@ -35,10 +41,11 @@ def show_limits(title: str, verdict: Verdict, findings: Sequence[Finding], slack
         click.secho(_wrapped(f"{'wrong':<14}{text}"), fg="red")
     if verdict.stopped:
         click.secho(_wrapped(f"stopped early: {verdict.stopped}"), fg="yellow")
+    whose = " of the sandbox's own clock" if own_clock else ""
     click.echo(
         _wrapped(
-            f"{counted(verdict.requests, 'request')}, {verdict.refused} of them refused, {verdict.seconds:.1f} s; "
-            f"record: {folder / 'run.ndjson'}"
+            f"{counted(verdict.requests, 'request')}, {verdict.refused} of them refused, {verdict.seconds:.1f} s"
+            f"{whose}; record: {folder / 'run.ndjson'}"
         )
     )
     click.echo()
@@ -83,7 +90,8 @@ def _family(verdict: Verdict) -> str:
         return "none that is known fits"
     if verdict.family == UNKNOWN:
         return "not known"
-    return _titled(verdict.family, verdict)
+    doubt = f", doubtful: {counted(verdict.misses, 'step')} came otherwise" if verdict.misses else ""
+    return _titled(verdict.family, verdict) + doubt
 
 
 def _titled(name: str, verdict: Verdict) -> str:
@@ -93,10 +101,20 @@ def _titled(name: str, verdict: Verdict) -> str:
 
 
 def _number(value: Interval) -> str:
-    """The number, with its bounds where they matter."""
-    if value.high - value.low <= 2 * EXACT * abs(value.best):
+    """The number, with its bounds where they matter; no more digits than the bounds justify."""
+    width = value.high - value.low
+    whole = value.best == round(value.best)
+    if width <= 0 or (whole and width <= 2 * EXACT * abs(value.best)):
         return f"{value.best:.6g}"
-    return f"{value.best:.6g} (between {value.low:.6g} and {value.high:.6g})"
+    digits = -math.floor(math.log10(width / 2))
+    grain = 10.0**-digits
+    low, high = math.floor(value.low / grain) * grain, math.ceil(value.high / grain) * grain
+    best = f"{value.best:.6g}" if whole else _rounded(value.best, digits)
+    return f"{best} (between {_rounded(low, digits)} and {_rounded(high, digits)})"
+
+
+def _rounded(number: float, digits: int) -> str:
+    return f"{round(number, digits):.{max(0, digits)}f}"
 
 
 def _wrapped(text: str) -> str:
