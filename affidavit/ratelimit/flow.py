@@ -43,8 +43,6 @@ VISIBLE = {name: replace(family, counting=False) for name, family in FAMILIES.it
 """The families that can be told apart without a refusal: what one does is not seen."""
 MISSED = float(np.log(0.01))
 """Log of the chance below which a step came otherwise than foretold."""
-MANY_MISSES, MISSED_SHARE = 3, 0.08
-"""Steps that came otherwise, and their share of all, from which on the family is not the right one."""
 NONE_EXPLAINS = (
     "no known kind of limiter explains the answers; try again when nobody else uses the key, or another --operation"
 )
@@ -92,8 +90,7 @@ def _verdict(talk: Talk, belief: Belief, mode: Mode, stopped: str, *, tells: boo
     best, chances = belief.best(), belief.chances()
     misses = _misses(best) if mode == "active" else 0
     common = replace(common, misses=misses)
-    many = misses >= max(MANY_MISSES, MISSED_SHARE * len(belief.history))
-    if many or best.fit.max() < FITS * len(belief.history) - 8:
+    if best.fit.max() < FITS * len(belief.history) - 8:
         return replace(
             common,
             family=NONE_FITS,
