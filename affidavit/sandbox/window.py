@@ -16,6 +16,9 @@ import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+ROUNDING = 1e-6
+"""Share of a token that a bucket may lack for want of digits."""
+
 
 class Admission(NamedTuple):
     """What the limiter decided about one request."""

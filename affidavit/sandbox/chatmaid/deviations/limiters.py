@@ -19,12 +19,10 @@ from affidavit.sandbox.chatmaid.deviations.parts import (
 from affidavit.sandbox.chatmaid.envelope import ProblemError, failure
 from affidavit.sandbox.deviation import Around, with_header
 from affidavit.sandbox.model import Json, Machine, Request, Response
-from affidavit.sandbox.window import FixedWindow, whole_seconds
+from affidavit.sandbox.window import ROUNDING, FixedWindow, whole_seconds
 
 WINDOW = 60.0
 PER_MINUTE = 100
-ROUNDING = 1e-6
-"""Share of a token that may be missing for want of digits."""
 
 
 class _Limited(Around):

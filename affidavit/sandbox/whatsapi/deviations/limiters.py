@@ -15,7 +15,7 @@ from affidavit.sandbox.whatsapi.deviations.acts import (
     Act,
     answered,
 )
-from affidavit.sandbox.window import Admission, FixedWindow, whole_seconds
+from affidavit.sandbox.window import ROUNDING, Admission, FixedWindow, whole_seconds
 
 MINUTE = 60.0
 OUT_OF_THE_WAY = 1_000_000
@@ -72,7 +72,8 @@ class Bucket:
         each = MINUTE / limit
         full_at = max(now, self._full_at.get(key, now))
         left = (MINUTE - (full_at - now)) / each
-        if left < 1:
+        # Digits of the clock that are missing must not turn away whoever has waited as told.
+        if left < 1 - ROUNDING:
             reset = now + (1 - left) * each
             return Admission(
                 allowed=False, limit=limit, remaining=0, reset_at=reset, retry_after=whole_seconds(now, reset)
