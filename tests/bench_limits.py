@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from affidavit.ratelimit.flow import Caps, Mode, Reply, Verdict, Wait, examine
-from tests.limiters import families
+from affidavit.ratelimit.flow import Caps, Mode, Verdict, examine
+from tests.limiters import driving, families
 from tests.limiters.dialects import FIELDS, WAITS, Dialect
 from tests.limiters.families import Limiter
 from tests.limiters.simulated import Simulated
@@ -115,21 +115,8 @@ def examined(case: Case, mode: Mode, caps: Caps | None = None) -> Score:
 
 
 def driven(server: Simulated, mode: Mode, caps: Caps | None = None) -> Verdict:
-    """Drive the flow against the server, in virtual time."""
-    flow, now = examine(caps or Caps(), mode), START
-    replies: tuple[Reply, ...] | None = None
-    while True:
-        try:
-            ask = flow.send(replies)
-        except StopIteration as end:
-            verdict: Verdict = end.value
-            return verdict
-        if isinstance(ask, Wait):
-            now, replies = max(now, ask.until), None
-            continue
-        answers = server.ask_together(now, ask.times)
-        replies = tuple(Reply(one.status, one.headers, one.body, one.sent, one.answered) for one in answers)
-        now = max(one.answered_at for one in replies)
+    """Drive the search against the server, in virtual time."""
+    return driving.driven(examine(caps or Caps(), mode), driving.of(server), START)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -35,12 +35,11 @@ def answers(case: Case) -> Judgement:
 
 def _may_be_served_again(case: Case, one: Answered) -> bool:
     """Whether the refusals that params `once` speak of may be over by then: their wait, or their window, has passed."""
-    once = case.param("once")
-    if once is None:
+    if case.param("once") is None:
         return False
-    steps = [once["step"]] if isinstance(once["step"], str) else once["step"]
-    ended = [found for step in steps if (found := case.evidence.answered(step))]
-    return not any(one.exchange.at + one.exchange.elapsed < _until(case, found) for found in ended)
+    refused = [burst for burst in case.conditions() if burst[-1].response.status == TOO_MANY]
+    answered_at = one.exchange.at + one.exchange.elapsed
+    return bool(refused) and not any(answered_at < _until(case, burst) for burst in refused)
 
 
 def _until(case: Case, burst: list[Answered]) -> float:

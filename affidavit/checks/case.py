@@ -42,8 +42,7 @@ class Case:
 
     def steps(self, name: str = "step") -> list[str]:
         """A parameter that is one step reference or a list of them."""
-        named = self.params.get(name, [])
-        return [named] if isinstance(named, str) else list(named)
+        return named_steps(self.params.get(name, []))
 
     def call(self, step: str) -> Call:
         """The scripted step behind a reference."""
@@ -70,16 +69,19 @@ class Case:
         proof = [where] if isinstance(where, Answered) else where
         return Finding(self.check, expected, got, tuple(one.seq for one in proof), pointer)
 
+    def conditions(self) -> list[list[Answered]]:
+        """The answers of each step of the params `once` that ended with their status."""
+        once = self.params["once"]
+        asked = [self.evidence.answered(step) for step in named_steps(once["step"])]
+        return [answers for answers in asked if answers and fits(once["status"], answers[-1].response.status)]
+
     def missed_condition(self) -> str:
         """Why the params `once` leave nothing to judge: none of their steps ended with their status."""
         once = self.param("once")
-        if once is None:
+        if once is None or self.conditions():
             return ""
-        steps = [once["step"]] if isinstance(once["step"], str) else once["step"]
-        ended = [one for step in steps for one in self.evidence.answered(step)[-1:]]
-        if any(fits(once["status"], one.response.status) for one in ended):
-            return ""
-        return f"{' or '.join(f'`{step}`' for step in steps)} did not end with status {spoken(once['status'])}"
+        steps = " or ".join(f"`{step}`" for step in named_steps(once["step"]))
+        return f"{steps} did not end with status {spoken(once['status'])}"
 
     def why(self, *steps: str) -> str:
         """Why the steps cannot be judged: the first that has no good answer."""
@@ -87,6 +89,11 @@ class Case:
             if not self.good(step):
                 return self.evidence.why_missing(step)
         return "the answers hold nothing to judge"
+
+
+def named_steps(named: str | Iterable[str]) -> list[str]:
+    """One step reference or several, as a list."""
+    return [named] if isinstance(named, str) else list(named)
 
 
 def judgement(judged: Iterable[Answered | Exchange | int], findings: Iterable[Finding], missing: str) -> Judgement:

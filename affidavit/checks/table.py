@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from affidavit.checks import answers, fields, lifecycle, limits, lists, relations, webhooks
-from affidavit.checks.case import Case, place
+from affidavit.checks.case import Case, named_steps, place
 from affidavit.evidence import strange
 from affidavit.finding import Judgement
 
@@ -84,15 +84,14 @@ class Check:
     def alternatives(self, params: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
         """The steps the parameters refer to, in groups of which one step each must have been answered."""
         named = [params[name] for name in sorted(STEPS & set(params))]
-        found = [(steps,) if isinstance(steps, str) else tuple(steps) for steps in named]
+        found = [tuple(named_steps(steps)) for steps in named]
         found += [(place(params[name]).step,) for name in sorted(PLACES & set(params))]
         found += [(place(text).step,) for text in params.get("places", ())]
         where = params.get("where", {}).get("equals")
         if isinstance(where, str):
             found.append((place(where).step,))
         if "once" in params:
-            once = params["once"]["step"]
-            found.append((once,) if isinstance(once, str) else tuple(once))
+            found.append(tuple(named_steps(params["once"]["step"])))
         return tuple(found)
 
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from affidavit.ratelimit.flow import Caps, Mode, Reply, Verdict, Wait, examine
+from affidavit.ratelimit.flow import Caps, Mode, Reply, Send, Verdict, examine
 from affidavit.ratelimit.records import NONE_FITS, UNKNOWN
 from tests.bench_limits import LIMITERS, START, Case, driven, examined
+from tests.limiters import driving
 from tests.limiters.dialects import Dialect
 
 PLAIN = Case("clock window", 20, 10.0, Dialect("x-epoch", "seconds"), False, (0.04, 0.045), 0.0, 0.0, 7)  # noqa: FBT003 - counts_refused
@@ -61,18 +62,15 @@ def answered(
     status: int, *headers: tuple[str, str], later: tuple[tuple[str, str], ...] = (), mode: Mode = "active"
 ) -> Verdict:
     """What comes of a server that answers so, and with `later` from the second request on."""
-    flow, replies, now, sent = examine(Caps(), mode), None, START, 0
-    while True:
-        try:
-            ask = flow.send(replies)
-        except StopIteration as end:
-            verdict: Verdict = end.value
-            return verdict
-        if isinstance(ask, Wait):
-            now, replies = max(now, ask.until), None
-            continue
+    sent = 0
+
+    def answer(ask: Send, now: float) -> tuple[Reply, ...]:
+        nonlocal sent
         told = later if sent and later else headers
-        replies, now, sent = (Reply(status, told, "", now, now + 0.05),) * ask.times, now + 0.05, sent + ask.times
+        sent += ask.times
+        return (Reply(status, told, "", now, now + 0.05),) * ask.times
+
+    return driving.driven(examine(Caps(), mode), answer, START)
 
 
 @pytest.mark.parametrize("status", [401, 403, 500, 503])

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from affidavit.ratelimit.flow import Caps, Mode, Reply, Verdict, Wait, examine
+from affidavit.ratelimit.flow import Caps, Mode, Reply, Send, Verdict, examine
 from tests.limiters.dialects import Dialect
+from tests.limiters.driving import driven, of
 from tests.limiters.families import (
     ClockWindow,
     Concurrency,
@@ -34,21 +35,12 @@ def taken_for(other: str, seed: int) -> object:
 
 def searched(server: Simulated, mode: Mode = "active", tell: Callable[[Reply], Reply] = lambda reply: reply) -> Verdict:
     """What the search comes to; each answer is changed by `tell`."""
-    flow, now, replies = examine(Caps(), mode), START, None
-    while True:
-        try:
-            step = flow.send(replies)
-        except StopIteration as end:
-            verdict = end.value
-            assert isinstance(verdict, Verdict)
-            return verdict
-        replies = None
-        if isinstance(step, Wait):
-            now = max(now, step.until)
-            continue
-        answers = server.ask_together(now, step.times)
-        now = max(one.answered for one in answers) + 0.0005
-        replies = tuple(tell(Reply(one.status, one.headers, one.body, one.sent, one.answered)) for one in answers)
+    answered = of(server)
+
+    def answer(ask: Send, now: float) -> tuple[Reply, ...]:
+        return tuple(tell(reply) for reply in answered(ask, now))
+
+    return driven(examine(Caps(), mode), answer, START, 0.0005)
 
 
 def bests(verdict: Verdict) -> tuple[object, ...]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from affidavit.ratelimit.belief import Belief
 from affidavit.ratelimit.clues import Seen
-from affidavit.ratelimit.flow import Caps, Place, Reply, Wait
+from affidavit.ratelimit.flow import Caps, Place, Reply, Send
 from affidavit.ratelimit.sharing import Shared, sharing
 from affidavit.ratelimit.talk import Talk
+from tests.limiters.driving import driven
 
 MAIN, OTHER = Place(operation="one"), Place(operation="two")
 
@@ -25,19 +26,16 @@ def twenty_in_ten_seconds() -> Belief:
 
 def shared_with(left: int) -> Shared:
     """What is found where the first of the batch is refused by the window before, and so many are left after it."""
+    remaining = left
+
+    def answer(ask: Send, now: float) -> tuple[Reply, ...]:
+        nonlocal remaining
+        statuses = [429] + [200] * (ask.times - 1) if ask.times > 1 else [200 if remaining > 0 else 429]
+        remaining -= ask.times == 1
+        return tuple(Reply(status, (), "", now, now + 0.02) for status in statuses)
+
     talk = Talk(Caps(), MAIN)
-    flow, replies, now = sharing(talk, twenty_in_ten_seconds(), "active", (OTHER,)), None, 20.0
-    while True:
-        try:
-            ask = flow.send(replies)
-        except StopIteration as end:
-            found: Shared = end.value
-            return found
-        assert not isinstance(ask, Wait)
-        statuses = [429] + [200] * (ask.times - 1) if ask.times > 1 else [200 if left > 0 else 429]
-        left -= ask.times == 1
-        now += 0.05
-        replies = tuple(Reply(status, (), "", now, now + 0.02) for status in statuses)
+    return driven(sharing(talk, twenty_in_ten_seconds(), "active", (OTHER,)), answer, 20.0, 0.03)
 
 
 def test_one_who_takes_the_last_that_is_left_shares_the_limit_all_the_same() -> None:
