@@ -88,6 +88,11 @@ class Evidence:
         by_seq: Mapping[int, Exchange] = self.__dict__["_by_seq"]
         return [by_seq[seq] for seq in seqs if seq in by_seq]
 
+    def sent_by(self, seq: int) -> int:
+        """How many requests had been sent when the exchange or delivery with this number was complete."""
+        arrived = next((one.at for one in self.deliveries if one.seq == seq), None)
+        return seq if arrived is None else sum(one.at <= arrived for one in self.exchanges)
+
     def why_missing(self, step: str) -> str:
         """Why a step gave no usable answer, in words."""
         if step in self.skipped:

@@ -59,4 +59,4 @@ class Verdict:
     judged: int = 0
     """How many exchanges were judged in all."""
     proven_at: int = 0
-    """Sequence number of the exchange that completed the first proof of a broken claim; 0 without one."""
+    """How many requests had been sent when the first proof of a broken claim was complete; 0 when it is not broken."""

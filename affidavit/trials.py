@@ -70,5 +70,5 @@ def _once(trial: Trial) -> Outcome:
     with TemporaryDirectory() as folder:
         result = run(catalog, settings, Path(folder), lambda *_: None)
     broken = [one for one in result.verdicts if one.kind is VerdictKind.BROKEN]
-    at = min((min(one.proven_at, result.sent) for one in broken), default=None)
+    at = min((one.proven_at for one in broken), default=None)
     return Outcome(trial, tuple(one.claim for one in broken), at)

@@ -54,9 +54,15 @@ def _verdict(catalog: Catalog, claim: Claim, evidence: Evidence) -> Verdict:
     seqs = tuple(dict.fromkeys(seq for one in judgements for seq in one.judged))
     findings = _grouped([finding for one in judgements for finding in one.findings])
     kind, reason = _kind(claim, judgements, findings)
-    proofs = [max(one.exchanges) for judged in judgements for one in judged.findings if one.exchanges]
-    proven_at = min(proofs, default=0) if kind is VerdictKind.BROKEN else 0
+    proven_at = min(_proven(judgements, evidence), default=0) if kind is VerdictKind.BROKEN else 0
     return Verdict(catalog.provider, claim.id, kind, reason, findings, seqs[-MOST_PROOFS:], len(seqs), proven_at)
+
+
+def _proven(judgements: list[Judgement], evidence: Evidence) -> Iterator[int]:
+    """After how many requests each finding was proven."""
+    for judged in judgements:
+        for finding in judged.findings:
+            yield max((evidence.sent_by(seq) for seq in finding.exchanges), default=len(evidence.exchanges))
 
 
 def _judged(catalog: Catalog, row: Row, evidence: Evidence) -> Judgement:

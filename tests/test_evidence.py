@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from affidavit.evidence import Evidence, fits, spoken, strange
 from affidavit.exchange import Exchange, Request, Response
+from tests.checks.hand_made import Talk
 
 STATUSES = st.integers(100, 599)
 
@@ -96,3 +97,12 @@ def test_answers_are_found_by_step_and_by_operation_in_their_order() -> None:
 )
 def test_what_is_missing_has_its_reason(step: str, why: str) -> None:
     assert EVIDENCE.why_missing(step) == why
+
+
+def test_a_delivery_counts_the_requests_that_were_sent_before_it_came() -> None:
+    talk = Talk("whatsapi")
+    for at in (0.0, 1.0, 5.0):
+        talk.answered("getAccount", {}, at=at)
+    talk.heard({}, at=3.0)
+    evidence = Evidence(tuple(talk.exchanges), tuple(talk.deliveries))
+    assert [evidence.sent_by(seq) for seq in (1, 3, talk.deliveries[0].seq)] == [1, 3, 2]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from affidavit.checks.case import ABSENT, Case, equal, moment, place, shown, undecided
+from affidavit.evidence import Answered
 from affidavit.exchange import Delivery
 from affidavit.finding import Finding, Judgement
 from affidavit.pointer import first, locate
@@ -27,11 +29,12 @@ def deliveries(case: Case) -> Judgement:
     if unreadable:
         return undecided(unreadable)
     findings: list[Finding] = []
+    proof = mine or case.good(place(case.param("message")).step)
     states = [str(first(one.request.json, STATUS)) for one in mine]
     each, least = case.param("each", 1), case.param("at_least")
     expected = f"{each} delivery" if least is None else f"at least {least} delivery"
     findings += [
-        _finding(case, f"{expected} for {status}", f"{states.count(status)}", mine)
+        _finding(case, f"{expected} for {status}", f"{states.count(status)}", proof)
         for status in case.param("statuses", [])
         if (states.count(status) != each if least is None else states.count(status) < least)
     ]
@@ -42,9 +45,8 @@ def deliveries(case: Case) -> Judgement:
     ]
     some = case.param("some_of", [])
     if some and not set(some) & set(states):
-        findings.append(_finding(case, f"a delivery for {' or '.join(some)}", ", ".join(states) or "none", mine))
-    proof = [one.seq for one in mine] or [one.seq for one in case.good(place(case.param("message")).step)]
-    return Judgement(tuple(proof), tuple(findings))
+        findings.append(_finding(case, f"a delivery for {' or '.join(some)}", ", ".join(states) or "none", proof))
+    return Judgement(tuple(one.seq for one in proof), tuple(findings))
 
 
 def delivery_field(case: Case) -> Judgement:
@@ -158,7 +160,7 @@ def _field_findings(case: Case, one: Delivery, schema: str | None, pointer: str,
     return [_finding(case, f"{pointer}: {error.expected}", shown(value), [one]) for error in dict.fromkeys(errors)]
 
 
-def _finding(case: Case, expected: str, got: str, proof: list[Delivery]) -> Finding:
+def _finding(case: Case, expected: str, got: str, proof: Sequence[Delivery | Answered]) -> Finding:
     return Finding(case.check, expected, got, tuple(one.seq for one in proof))
 
 

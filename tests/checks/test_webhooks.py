@@ -47,6 +47,11 @@ def test_each_state_is_told_as_often_as_promised(states: list[str], params: dict
     assert told(*states).says("deliveries", message=MESSAGE, **params) == verdict
 
 
+def test_what_was_never_told_is_proven_by_the_send() -> None:
+    (missing,) = told().judged("deliveries", message=MESSAGE, statuses=["sent"]).findings
+    assert missing.exchanges == (1,)
+
+
 def test_of_a_message_that_was_not_accepted_nothing_can_be_told() -> None:
     talk = Talk("whatsapi", embedded=True).answered("sendMessage", {"data": {"id": "m1"}}, 400, source=SEND)
     assert talk.heard(event("sent")).says("deliveries", message=MESSAGE, statuses=["failed"]) not in {"kept", "broken"}

@@ -47,7 +47,7 @@ def attempt(trial: Trial, allowed: frozenset[str]) -> Outcome:
         thrifty = trial.family != "rate-limit"
         result = play(trial.provider, Path(folder), skew=7, allowed=allowed, change=entry.apply, thrifty=thrifty)
     broken = [one for one in result.verdicts if one.kind is VerdictKind.BROKEN]
-    at = min((min(one.proven_at, result.sent) for one in broken), default=None)
+    at = min((one.proven_at for one in broken), default=None)
     return Outcome(trial, tuple(one.claim for one in broken), at)
 
 
