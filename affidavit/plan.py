@@ -10,7 +10,7 @@ The costs are upper bounds: a poll that ends early leaves requests over, which t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -21,6 +21,7 @@ from affidavit.catalog import Catalog, Claim, Row
 from affidavit.checks.table import REFUSAL
 from affidavit.evidence import TOO_MANY, fits
 from affidavit.exchange import ABSENT
+from affidavit.plan_order import Search, Unit, costs_together, in_order
 from affidavit.probes.parts import Part, references
 from affidavit.probes.script import CONTROL, Call, Probe, Wait, whole_body
 from affidavit.safety import Policy, unwanted
@@ -107,33 +108,6 @@ def lacking_powers(probe: Probe, powers: AbstractSet[str]) -> str:
     return f"needs {' and '.join(sorted(lacking))}, which only the sandbox has" if lacking else ""
 
 
-@dataclass(frozen=True)
-class _Unit:
-    """A part with what the plan needs to know of it."""
-
-    part: Part
-    bits: int
-    most: int
-    likely: float
-    usage: Counter[str]
-    """Role -> requests that are certain to be made with it."""
-    floods: tuple[tuple[str, int], ...]
-    """Role and requests of each step that goes on until the limit is met."""
-    line: tuple[int, ...]
-    """Places of the units to ask for this one, in order, itself last."""
-    rows: frozenset[int]
-    """Rows that the whole line is evidence for."""
-    pauses: float
-
-    @property
-    def last(self) -> bool:
-        return self.part.probe.last
-
-    @property
-    def burst(self) -> bool:
-        return _bursts(self.part.probe)
-
-
 class Planner:
     """Plans for one provider with the same means; the plan may be made again as a run goes on."""
 
@@ -172,16 +146,16 @@ class Planner:
         return max(found, key=lambda one: self._value(one, done))
 
     def _best_plan(
-        self, units: Sequence[_Unit], budget: int | None, done: AbstractSet[str], used: Mapping[str, int]
+        self, units: Sequence[Unit], budget: int | None, done: AbstractSet[str], used: Mapping[str, int]
     ) -> Plan:
-        search = _Search(units, self.worth, budget, self.worth.bits(done), used)
+        search = Search(units, self.worth, budget, self.worth.bits(done), used)
         plain = search.run(())
         if budget is None:
             return self._told(units, plain, done, used)
         bursts = [
             place
             for place, unit in enumerate(units)
-            if unit.burst
+            if _bursts(unit.part.probe)
             and unit.most <= budget + sum(used.values())
             and place not in plain
             and not unit.bits & search.done
@@ -200,11 +174,11 @@ class Planner:
         return self.worth.whole(self.worth.bits(asked)) * (MEETS_LIMIT if meets else 1)
 
     def _told(
-        self, units: Sequence[_Unit], order: Sequence[int], done: AbstractSet[str], used: Mapping[str, int]
+        self, units: Sequence[Unit], order: Sequence[int], done: AbstractSet[str], used: Mapping[str, int]
     ) -> Plan:
         """A plan in words: neighbours of one probe are one turn."""
-        chosen = [units[place] for place in (*_unless_last(units, order), *_if_last(units, order))]
-        costs = _costs(chosen, used)
+        chosen = in_order(units, order)
+        costs = costs_together(chosen, used)
         turns: list[Turn] = []
         for unit, most in zip(chosen, costs, strict=True):
             probe = unit.part.probe
@@ -237,7 +211,7 @@ class Planner:
                 yield probe.id, self._why(probe)
 
     @cache  # noqa: B019 - a planner lives as long as its units are wanted
-    def _units(self, *, whole: bool) -> Sequence[_Unit]:
+    def _units(self, *, whole: bool) -> Sequence[Unit]:
         """Every part that can be asked at all, whole probes or not."""
         every = self.catalog.whole_parts if whole else self.catalog.parts
         found = [part for part in every if self._calls(part.probe)]
@@ -257,12 +231,12 @@ class Planner:
             for place, part in enumerate(found)
         ]
 
-    def _unit(self, part: Part, bits: int, line: tuple[int, ...], rows: frozenset[int]) -> _Unit:
+    def _unit(self, part: Part, bits: int, line: tuple[int, ...], rows: frozenset[int]) -> Unit:
         probe, calls = part.probe, self._calls(part.probe)
         # A key in another header than its own may not count as this key's request.
         plain = [call for call in calls if call.authorization is None]
         usage = Counter(role for call in plain for role in [call.role] * call.least)
-        return _Unit(
+        return Unit(
             part=part,
             bits=bits,
             most=sum(self._most(call) for call in calls),
@@ -375,88 +349,6 @@ class Planner:
         body: Any = whole_body(call.body, self.catalog.script.bodies) if call.has_body else ABSENT
         key = self.means.keys.get(call.role, "") if operation.needs_key and call.authorization is None else ""
         return unwanted(self.means.policy, operation, key, call.role, body)
-
-
-class _Search:
-    """Goes for what is worth most per request, step by step."""
-
-    def __init__(
-        self, units: Sequence[_Unit], worth: Worth, budget: int | None, done: int, used: Mapping[str, int]
-    ) -> None:
-        self.units, self.worth, self.budget, self.done, self.used = units, worth, budget, done, used
-
-    def run(self, first: Sequence[int]) -> list[int]:
-        """Places of the units in the order chosen; none when what must come `first` is too dear."""
-        chosen: dict[int, None] = {}
-        asked = self.done
-        for place in first:
-            asked = self._take(place, chosen, asked)
-        if first and self._too_dear(chosen):
-            return []
-        gains: dict[int, float] = {}
-        while (best := self._best(chosen, asked, gains)) is not None:
-            before = asked
-            asked = self._take(best, chosen, asked)
-            changed = self.worth.unsettled(self.worth.rows(asked & ~before), before)
-            gains = {place: gain for place, gain in gains.items() if not self.units[place].rows & changed}
-        return list(chosen)
-
-    def _take(self, place: int, chosen: dict[int, None], asked: int) -> int:
-        for one in self._missing(place, chosen):
-            chosen[one] = None
-            asked |= self.units[one].bits
-        return asked
-
-    def _missing(self, place: int, chosen: Mapping[int, None]) -> list[int]:
-        """What is not asked yet of the line up to the unit."""
-        return [one for one in self.units[place].line if one not in chosen and not self.units[one].bits & self.done]
-
-    def _best(self, chosen: Mapping[int, None], asked: int, gains: dict[int, float]) -> int | None:
-        """The most telling unit that can still be paid for, after those it builds on."""
-        best, place_of_best = 0.0, None
-        for place, unit in enumerate(self.units):
-            if place in chosen or unit.bits & self.done:
-                continue
-            missing = self._missing(place, chosen)
-            if place not in gains:
-                new = 0
-                for one in missing:
-                    new |= self.units[one].bits
-                gains[place] = 0.001 + self.worth.gain(asked, new, unit.rows)
-            likely = sum(self.units[one].likely for one in missing)
-            if gains[place] / likely > best and not self._too_dear((*chosen, *missing)):
-                best, place_of_best = gains[place] / likely, place
-        return place_of_best
-
-    def _too_dear(self, places: Iterable[int]) -> bool:
-        if self.budget is None:
-            return False
-        return sum(_costs([self.units[place] for place in places], self.used)) > self.budget
-
-
-def _costs(units: Sequence[_Unit], used: Mapping[str, int]) -> list[int]:
-    """What each of the units costs at most when they are asked together.
-
-    A burst that goes on until it is refused needs only what those before it left of the key's limit.
-    """
-    costs = [unit.most for unit in units]
-    if any(unit.floods for unit in units):
-        spent = Counter(used)
-        for unit in units:
-            spent.update(unit.usage)
-        for place, unit in enumerate(units):
-            for role, most in unit.floods:
-                costs[place] -= spent[role] if spent[role] < most else 0
-    return costs
-
-
-def _unless_last(units: Sequence[_Unit], order: Iterable[int]) -> list[int]:
-    return [place for place in order if not units[place].last]
-
-
-def _if_last(units: Sequence[_Unit], order: Iterable[int]) -> list[int]:
-    # As written: what one leaves behind, the next begins with.
-    return sorted(place for place in order if units[place].last)
 
 
 def _floods(call: Call) -> bool:

@@ -60,6 +60,7 @@ LAYERS = {
     "affidavit.openapi_document": 1,
     "affidavit.pacing": 1,
     "affidavit.plan": 1,
+    "affidavit.plan_order": 1,
     "affidavit.probes.parts": 1,
     "affidavit.worth": 1,
     "affidavit.pointer": 1,
