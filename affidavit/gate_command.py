@@ -8,6 +8,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -34,6 +35,7 @@ from affidavit.report.gate import code_quality, pull_request_lines, show_assessm
 from affidavit.report.runs import records
 from affidavit.report.text import as_line
 
+COMPARED = frozenset({CONTRACT, LIMITS})
 BASELINES = REPORTS / "baseline"
 READABLE = 0o644
 _NO_NAME = re.compile(r"[^\w.-]+")
@@ -133,10 +135,10 @@ def gate_command(  # noqa: PLR0913, PLR0917 - the options of a command line
         in_turn, judgements = compared_speed(baselines, runs)
         show_speed(judgements, in_turn=in_turn)
         sys.exit(_SPEED[verdict(judgements)])
-    against = [_against(path) for path in baselines]
+    against = [_against(path) for named in baselines for path in _each(named)]
     codes, pages = {ExitCode.KEPT}, dict[Path, str]()
     issues: list[dict[str, Any]] = []
-    for path in runs or _latest():
+    for path in [path for named in runs for path in _each(named)] or _latest():
         judged = read_judged(path)
         chosen = _chosen(against, judged, baselines)
         assessment = chosen.assess(judged, today)
@@ -237,12 +239,24 @@ def _latest() -> list[Path]:
 
 
 def _is_contract(path: Path) -> bool:
-    """Whether the record's first line says so; one that cannot be read is kept, so that it is named."""
+    return _is_of(path, {CONTRACT})
+
+
+def _is_of(path: Path, kinds: AbstractSet[str]) -> bool:
+    """Whether the record's first line names one of the kinds; one that cannot be read is kept, so that it is named."""
     try:
         first = next(read_record(path), None)
     except RecordError:
         return True
-    return not isinstance(first, dict) or first.get("what", CONTRACT) == CONTRACT
+    return not isinstance(first, dict) or first.get("what", CONTRACT) in kinds
+
+
+def _each(path: Path) -> list[Path]:
+    """What a path names: a file or a run, or every contract run and search for limits in a folder."""
+    if not path.is_dir() or record_at(path).exists():
+        return [path]
+    found = records(path)
+    return [one for one in found if _is_of(one, COMPARED)] or found
 
 
 def _one_run(path: Path) -> Path:
@@ -300,7 +314,7 @@ def read_judged(path: Path) -> Judged:
     """
     record = _one_run(path)
     run = read_run(record)
-    if run.what not in {CONTRACT, LIMITS}:
+    if run.what not in COMPARED:
         others = "the gate compares contract runs and searches for limits; load runs with --speed"
         raise RecordError(f"{record} is a record of {run.what}, and {others}")
     if not run.complete:

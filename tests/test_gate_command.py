@@ -68,12 +68,25 @@ def test_a_run_that_did_not_ask_again_is_incomplete_whether_its_target_is_faulty
         assert "Nothing changed" not in Path("changes.md").read_text("utf-8")
 
 
-def test_a_folder_with_one_run_in_it_is_that_run_and_one_with_several_names_one(affidavit: Run) -> None:
-    shutil.copytree("faithful", "A/chatmaid")
-    code, said = affidavit("gate", "A", "--baseline", "A")
-    assert (code, "nothing changed, and so says: A/chatmaid/changes.md" in said) == (ExitCode.KEPT, True)
-    shutil.copytree("faithful", "A/other")
-    code, said = affidavit("gate", "A", "--baseline", "faithful")
+def test_a_folder_names_every_run_in_it(affidavit: Run) -> None:
+    for name in ("faithful", "no-key-sends"):
+        shutil.copytree(name, f"new/{name}")
+    shutil.copytree("faithful", "old/chatmaid")
+    Path("new/load").mkdir()
+    first = json.loads(Path("faithful/run.ndjson").read_text("utf-8").splitlines()[0])
+    Path("new/load/run.ndjson").write_text(json.dumps(first | {"what": "load"}) + "\n", "utf-8")
+    code, said = affidavit("gate", "new", "--baseline", "old")
+    told = " ".join(said.split())
+    assert (code, told.count("gate open: 0 new"), told.count("gate closed: ")) == (ExitCode.BROKEN, 1, 1)
+    assert Path("new/no-key-sends/changes.md").exists()
+    code, said = affidavit("gate", "faithful", "--baseline", "new")
+    assert (code, "are both of chatmaid: name one baseline of a provider" in said) == (ExitCode.USAGE, True)
+
+
+def test_one_run_is_accepted_at_a_time(affidavit: Run) -> None:
+    for name in ("chatmaid", "other"):
+        shutil.copytree("faithful", f"A/{name}")
+    code, said = affidavit("accept", "A", "--measure")
     assert (code, "A holds 2 runs: name one of them, such as A/chatmaid" in said) == (ExitCode.USAGE, True)
 
 
