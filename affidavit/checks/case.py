@@ -7,7 +7,7 @@ judge. It never sends, prints, reads a clock, or decides a verdict.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -17,7 +17,7 @@ from affidavit.evidence import TOO_MANY, Answered, Evidence, fits, spoken
 from affidavit.exchange import ABSENT, Exchange
 from affidavit.finding import Finding, Judgement
 from affidavit.openapi_document import OpenApiDocument
-from affidavit.pointer import first, values
+from affidavit.pointer import first, locate, values
 from affidavit.probes.script import Call, Script
 from affidavit.profile import Profile
 from affidavit.redaction import expand
@@ -61,6 +61,19 @@ class Case:
     def anywhere(self) -> list[Answered]:
         """Answers of params `operation` with params `status`, whoever asked."""
         return self.evidence.of(self.param("operation", "*"), self.param("status", "any"))
+
+    def things(self, found_in: Mapping[str, str]) -> Iterator[tuple[Answered, Any]]:
+        """Every object at these pointers in the answers of `operation/status`, in the order of the record."""
+        found: list[tuple[int, int, Answered, Any]] = []
+        for where, pointer in found_in.items():
+            operation, _, status = where.partition("/")
+            for one in self.evidence.of(operation, int(status)):
+                for index, (_, thing) in enumerate(locate(one.response.json, pointer)):
+                    if isinstance(thing, dict):
+                        found.append((one.seq, index, one, thing))
+        found.sort(key=lambda entry: entry[:2])
+        for _, _, one, thing in found:
+            yield one, thing
 
     def finding(
         self, expected: str, got: str, where: Answered | Sequence[Answered | Exchange], pointer: str = ""

@@ -24,6 +24,8 @@ def ordered_times(case: Case) -> Judgement:
     pointers = case.param("at")
     for one in case.anywhere():
         for owner in _owners(one, case.param("in", "")):
+            if not _meant(case, owner):
+                continue
             found = [(pointer, first(owner, pointer)) for pointer in pointers]
             known = [(pointer, at) for pointer, text in found if (at := moment(text)) is not None]
             if len(known) < 2:
@@ -35,6 +37,27 @@ def ordered_times(case: Case) -> Judgement:
                     got = f"{shown(first(owner, after))} before {shown(first(owner, before))}"
                     findings.append(case.finding(expected, got, one, after))
     return judgement(judged, findings, "no answer held two of these instants")
+
+
+def spans(case: Case) -> Judgement:
+    """Two instants of one answer are at most so many seconds apart."""
+    judged: list[Answered] = []
+    findings: list[Finding] = []
+    start, end = case.param("at")
+    for one in case.anywhere():
+        begins, ends = moment(first(one.response.json, start)), moment(first(one.response.json, end))
+        if begins is None or ends is None or not _meant(case, one.response.json):
+            continue
+        judged.append(one)
+        if ends - begins > case.param("within"):
+            expected = f"{end} at most {case.param('within')} s after {start}"
+            findings.append(case.finding(expected, f"{ends - begins:.0f} s", one, end))
+    return judgement(judged, findings, "no answer held both instants")
+
+
+def _meant(case: Case, owner: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Whether what the params `when` ask for holds there."""
+    return all(equal(first(owner, at), wanted) for at, wanted in case.param("when", {}).items())
 
 
 def times_agree(case: Case) -> Judgement:
@@ -67,6 +90,8 @@ def transitions(case: Case) -> Judgement:
         if status not in case.profile.messages.statuses or not isinstance(identity, str) or _replayed(one):
             continue
         key = (one.exchange.role, identity)
+        if key in last and one.exchange.request.method == "POST":
+            continue  # a repeated send may be answered as it was at first (G-09)
         if key in last and not _at_once(case, last[key][0], one):
             before_seen, before = last[key]
             if starts is None or before in starts:
@@ -188,16 +213,7 @@ def _agreement(case: Case, owner: Any, entries: list[Any]) -> tuple[str, str] | 
 
 def _messages(case: Case) -> Iterator[tuple[Answered, Any]]:
     """Every message object in every answer, in the order of the record."""
-    found: list[tuple[int, int, Answered, Any]] = []
-    for place, pointer in case.profile.messages.found_in.items():
-        operation, _, status = place.partition("/")
-        for one in case.evidence.of(operation, int(status)):
-            for index, (_, message) in enumerate(locate(one.response.json, pointer)):
-                if isinstance(message, dict):
-                    found.append((one.seq, index, one, message))
-    found.sort(key=lambda entry: entry[:2])
-    for _, _, one, message in found:
-        yield one, message
+    return case.things(case.profile.messages.found_in)
 
 
 def _status(case: Case, message: Any) -> str:  # noqa: ANN401 - any JSON value
@@ -226,4 +242,4 @@ def _owners(one: Answered, pointer: str) -> list[Any]:
     return [owner for _, owner in locate(one.response.json, pointer) if isinstance(owner, dict)]
 
 
-__all__ = ["avoids", "ordered_times", "reaches", "timeline", "times_agree", "transitions"]
+__all__ = ["avoids", "ordered_times", "reaches", "spans", "timeline", "times_agree", "transitions"]

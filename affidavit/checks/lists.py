@@ -98,7 +98,7 @@ def filtered(case: Case) -> Judgement:
         asked = [value for name, value in one.exchange.request.query if name == parameter]
         if len(asked) != 1:
             continue
-        wanted = _reference(case, asked[0])
+        wanted = reference(case, asked[0])
         found = items_of(listing, one)
         if wanted is ABSENT or not found:
             continue
@@ -269,7 +269,8 @@ def _equals(one: Answered, pointer: str | None, wanted: int | None) -> Answer:
     got = first(one.response.json, pointer)
     if got is ABSENT:
         return None  # that it is there, and of which type, are promises of their own
-    return [] if str(got) == str(wanted) else [(f"{pointer} {wanted}", shown(got), pointer)]
+    fine = str(got) == str(wanted) or number(got) == wanted
+    return [] if fine else [(f"{pointer} {wanted}", shown(got), pointer)]
 
 
 def _echo_page(listing: Listing, one: Answered) -> Answer:
@@ -356,6 +357,27 @@ def _total_pages(listing: Listing, one: Answered) -> Answer:
     return [] if pages == wanted else [(f"{listing.pages} {wanted}", f"{pages:g}", listing.pages or "")]
 
 
+def _total_fits(listing: Listing, one: Answered) -> Answer:
+    """A page with room left is the last one, and a full one is no more than all."""
+    page = _parameter(one, listing.page_parameter) if _sent(one, listing.page_parameter) else listing.default_page
+    most = _legal_limit(listing, one) if _sent(one, listing.limit_parameter) else listing.default_limit
+    total, count = number(_total(listing, one)), len(items_of(listing, one))
+    if not page or not most or total is None or not readable(listing, one) or count > most:
+        return None
+    before = (page - 1) * most
+    if count == most:
+        fine, wanted = total >= before + count, f"at least {before + count}"
+    elif count or page == 1:
+        fine, wanted = total == before + count, f"{before + count}"
+    else:
+        fine, wanted = total <= before, f"at most {before}"
+    return (
+        []
+        if fine
+        else [(f"{listing.total} {wanted}, with {count} items on page {page}", f"{total:g}", listing.total or "")]
+    )
+
+
 PAGE_RULES: Mapping[str, Callable[[Listing, Answered], Answer]] = {
     "echo-page": _echo_page,
     "echo-limit": _echo_limit,
@@ -365,6 +387,7 @@ PAGE_RULES: Mapping[str, Callable[[Listing, Answered], Answer]] = {
     "max-limit": _max_limit,
     "full-page": _full_page,
     "total-pages": _total_pages,
+    "total-fits": _total_fits,
 }
 
 
@@ -381,6 +404,15 @@ def _next_page(listing: Listing, one: Answered, other: Answered) -> bool:
     consecutive = before is not None and after == before + 1
     same_walk = one.exchange.source == other.exchange.source and one.exchange.role == other.exchange.role
     return consecutive and same_walk and rest_before == rest_after and _total(listing, one) == _total(listing, other)
+
+
+def room(listing: Listing, one: Answered) -> bool:
+    """Whether a first page had room for more than it holds, so that it is the whole list."""
+    page = _parameter(one, listing.page_parameter)
+    if page != 1 and _sent(one, listing.page_parameter):
+        return False
+    most = _legal_limit(listing, one) if _sent(one, listing.limit_parameter) else listing.default_limit
+    return most is not None and len(items_of(listing, one)) < most and readable(listing, one)
 
 
 def _total(listing: Listing, one: Answered) -> Any:  # noqa: ANN401 - any JSON value
@@ -422,7 +454,7 @@ def _surplus(case: Case, listing: Listing, pages: list[Answered], seen: int) -> 
     return [case.finding(f"at most {max(totals):g} items over all pages", f"{seen} items", pages, listing.total or "")]
 
 
-def _reference(case: Case, asked: str) -> Any:  # noqa: ANN401 - any JSON value
+def reference(case: Case, asked: str) -> Any:  # noqa: ANN401 - any JSON value
     """What the items should show for a filter value: the value itself, or what another answer says it stands for."""
     if "as" not in case.params:
         return asked
@@ -445,4 +477,4 @@ def _count_rule(case: Case, count: int) -> tuple[str, bool]:
     return f"{case.param('count', 1)} item(s)", count == case.param("count", 1)
 
 
-__all__ = ["PAGE_RULES", "distinct", "filtered", "items", "items_of", "order", "page"]
+__all__ = ["PAGE_RULES", "distinct", "filtered", "items", "items_of", "order", "page", "readable", "reference", "room"]

@@ -63,26 +63,34 @@ def all_same(case: Case) -> Judgement:
     findings = [
         case.finding(f"the same value throughout: {shown(before)}", shown(after), [one, other])
         for (one, before), (other, after) in pairwise(readings)
-        if not equal(_normal(case, before), _normal(case, after))
+        if not equal(normal(case, before), normal(case, after))
     ]
     return judgement([one for one, _ in readings], findings, missing)
 
 
 def grows(case: Case) -> Judgement:
-    """A counter is higher afterwards, by exactly or at least so much."""
+    """A counter is higher afterwards, by exactly, at least or at most so much."""
     before_place, after_place = place(case.param("before")), place(case.param("after"))
     before, after = _readings(case, before_place)[-1:], _readings(case, after_place)[-1:]
     if not before or not after:
         return undecided(case.why(before_place.step, after_place.step))
     (one, low), (other, high) = before[0], after[0]
     start, end = number(low), number(high)
-    exact, least = case.param("by"), case.param("at_least", 1)
     if start is None or end is None:
         return undecided(f"no two numbers: {shown(low)} and {shown(high)}")
-    fine = end - start == exact if exact is not None else end - start >= least
-    wanted = f"{shown(low)} + {exact}" if exact is not None else f"at least {shown(low)} + {least}"
+    wanted, fine = _growth(case, start, end)
     findings = [] if fine else [case.finding(wanted, shown(high), [one, other], after_place.argument)]
     return judgement([one, other], findings, "")
+
+
+def _growth(case: Case, start: float, end: float) -> tuple[str, bool]:
+    """What the row wants, in words, and whether it is so."""
+    exact, most, least = case.param("by"), case.param("at_most"), case.param("at_least", 1)
+    if exact is not None:
+        return f"{_plain(start)} + {exact}", end - start == exact
+    if most is not None:
+        return f"at most {_plain(start)} + {most}", end - start <= most
+    return f"at least {_plain(start)} + {least}", end - start >= least
 
 
 def sums(case: Case) -> Judgement:
@@ -155,7 +163,7 @@ def _compare(case: Case, *, wanted_equal: bool) -> Judgement:
     for (one, first_value), (other, second_value) in pairs:
         if not wanted_equal and ABSENT in (first_value, second_value):
             continue
-        are_equal = equal(_normal(case, first_value), _normal(case, second_value))
+        are_equal = equal(normal(case, first_value), normal(case, second_value))
         if are_equal != wanted_equal:
             expected = shown(first_value) if wanted_equal else f"anything but {shown(first_value)}"
             proof = [one] if one.seq == other.seq else [one, other]
@@ -195,7 +203,7 @@ def _all_distinct(case: Case) -> Judgement:
     return judgement([one for one, _ in readings], findings, "")
 
 
-def _normal(case: Case, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def normal(case: Case, value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """The value in the form in which the two sides are comparable."""
     how = case.param("normal")
     if how == "digits" and isinstance(value, str):

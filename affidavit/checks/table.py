@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from affidavit.checks import answers, fields, lifecycle, limits, lists, relations, webhooks
+from affidavit.checks import answers, fields, lifecycle, limits, lists, memory, relations, webhooks
 from affidavit.checks.case import Case, named_steps, place
 from affidavit.evidence import strange
 from affidavit.finding import Judgement
@@ -128,7 +128,7 @@ CHECKS: Mapping[str, Check] = {
     "same": _row(relations.same, "left right", "normal", words={"normal": relations.NORMAL}),
     "differ": _row(relations.differ, "", "normal at", "left right step", {"normal": relations.NORMAL}),
     "all-same": _row(relations.all_same, "", "normal at", "places step", {"normal": relations.NORMAL}),
-    "grows": _row(relations.grows, "before after", "by at_least"),
+    "grows": _row(relations.grows, "before after", "by at_least at_most"),
     "sums": _row(relations.sums, "operation status total parts", "perhaps"),
     "ratio": _row(relations.ratio, "operation status value of over", "decimals"),
     "replayed": _row(relations.replayed, "first again"),
@@ -150,13 +150,24 @@ CHECKS: Mapping[str, Check] = {
     "same-items": _row(lists.same_items, "first again"),
     "item-count": _row(lists.item_count, "step", "first", "count at_most"),
     # how a message moves
-    "ordered-times": _row(lifecycle.ordered_times, "operation status at", "in tolerance"),
+    "ordered-times": _row(lifecycle.ordered_times, "operation status at", "in tolerance when"),
+    "spans": _row(lifecycle.spans, "operation status at within", "when"),
     "times-agree": _row(lifecycle.times_agree, "field", seen_in=MOVE),
     "transitions": _row(lifecycle.transitions, "", "only_from", seen_in=MOVE),
     "avoids": _row(lifecycle.avoids, "step status"),
     "reaches": _row(lifecycle.reaches, "step status"),
     "timeline": _row(
         lifecycle.timeline, "operation at rule", "status in field except", words={"rule": lifecycle.TIMELINE_RULES}
+    ),
+    # one answer about a thing against others
+    "as-sent": _row(
+        memory.as_sent, "operation at shows", "id matches except normal", words={"normal": relations.NORMAL}
+    ),
+    "steady": _row(memory.steady, "operation at", "in id set tolerance normal", words={"normal": relations.NORMAL}),
+    "nowhere": _row(memory.nowhere, "operation at shows", "matches"),
+    "apart": _row(memory.apart, "operation roles"),
+    "complete": _row(
+        memory.complete, "operation parameter at", "step as normal lasting", words={"normal": ("digits",)}
     ),
     # rate limits
     "remaining-falls": _row(limits.remaining_falls),

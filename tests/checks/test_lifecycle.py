@@ -97,3 +97,49 @@ def test_a_timeline_is_judged_where_it_tells_enough_and_else_says_what_it_lacks(
     talk: Talk, rule: dict[str, object], verdict: str
 ) -> None:
     assert talk.says("timeline", operation="getMessage", at="/data/timeline", **rule) == verdict
+
+
+def test_a_repeated_send_may_show_the_message_as_it_was_at_first() -> None:
+    talk = moving("sent", "delivered").answered("sendMessage", {"data": {"id": "msg_1", "status": "sent"}}, 201)
+    assert talk.says("transitions") == "kept"
+
+
+def connected(lost: str | None, found: str | None, status: str = "connected") -> Talk:
+    """A phone with its two moments."""
+    phone = {"connectionStatus": status, "lastDisconnectedAt": lost, "lastConnectedAt": found}
+    return Talk().answered("getPhoneNumber", {"data": phone})
+
+
+@pytest.mark.parametrize(
+    ("talk", "verdict"),
+    [
+        (connected("2026-02-01T10:00:00Z", "2026-02-01T10:00:01Z"), "kept"),
+        (connected("2026-02-01T10:00:01Z", "2026-02-01T10:00:00Z"), "broken"),
+        (connected(None, "2026-02-01T10:00:00Z"), "no answer held two of these instants"),
+        (connected("2026-02-01T10:00:01Z", "2026-02-01T10:00:00Z", "disconnected"),
+         "no answer held two of these instants"),
+    ],
+)  # fmt: skip
+def test_an_order_of_moments_may_hold_in_one_state_alone(talk: Talk, verdict: str) -> None:
+    where = {
+        "in": "/data",
+        "at": ["/lastDisconnectedAt", "/lastConnectedAt"],
+        "when": {"/connectionStatus": "connected"},
+    }
+    assert talk.says("ordered-times", operation="getPhoneNumber", status=200, **where) == verdict
+
+
+@pytest.mark.parametrize(
+    ("period", "end", "verdict"),
+    [
+        ("day", "2026-02-02T00:00:00Z", "kept"),
+        ("day", "2026-02-03T00:00:00Z", "broken"),
+        ("week", "2026-02-03T00:00:00Z", "no answer held both instants"),
+        ("day", None, "no answer held both instants"),
+    ],
+)
+def test_a_span_is_no_longer_than_it_may_be(period: str, end: str | None, verdict: str) -> None:
+    usage = {"period": period, "startDate": "2026-02-01T00:00:00Z", "endDate": end}
+    talk = Talk().answered("getUsage", {"data": usage})
+    row = {"at": ["/data/startDate", "/data/endDate"], "within": 90_000, "when": {"/data/period": "day"}}
+    assert talk.says("spans", operation="getUsage", status=200, **row) == verdict

@@ -42,10 +42,32 @@ def test_a_page_before_the_last_is_full(talk: Talk, verdict: str) -> None:
     assert says(talk, "full-page") == verdict
 
 
+@pytest.mark.parametrize(
+    ("talk", "verdict"),
+    [
+        (page(3, total=3), "kept"),
+        (page(0, total=0), "kept"),
+        (page(3, total=4), "broken"),
+        (page(0, total=1), "broken"),
+        (page(20, total=20), "kept"),
+        (page(20, total=19), "broken"),
+        (page(20, total=21), "kept"),
+        (page(3, total=13, limit=10, query=[("limit", 10), ("page", 2)]), "kept"),
+        (page(3, total=23, limit=10, query=[("limit", 10), ("page", 2)]), "broken"),
+        (page(0, total=10, limit=10, query=[("limit", 10), ("page", 2)]), "kept"),
+        (page(0, total=11, limit=10, query=[("limit", 10), ("page", 2)]), "broken"),
+        (page(3, total=9, limit=10, query=[("limit", 1000)]), NOTHING),  # how large the page was is not known
+        (page(3, total=9, query=[("page", "x")]), NOTHING),
+    ],
+)
+def test_a_page_with_room_left_is_the_last(talk: Talk, verdict: str) -> None:
+    assert says(talk, "total-fits") == verdict
+
+
 def test_a_list_that_stands_elsewhere_is_not_taken_for_an_empty_page() -> None:
     told = {"page": 1, "limit": 20, "total": 200, "totalPages": 10}
     talk = Talk().answered("listMessages", {"data": {"messages": ITEMS, "pagination": told}}, query=[("limit", 20)])
-    for rule in ("full-page", "at-most-limit", "max-limit"):
+    for rule in ("full-page", "at-most-limit", "max-limit", "total-fits"):
         assert says(talk, rule) == NOTHING
 
 

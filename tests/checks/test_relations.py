@@ -67,6 +67,9 @@ def test_refused_answers_are_compared_with_nothing() -> None:
         (1, 2, {"at_least": 2}, "broken"),
         ("1", "2", {}, "no two numbers: 1 and 2"),  # of which type they are is another claim's
         (True, 2, {}, "no two numbers: true and 2"),
+        (1, 1, {"at_most": 0}, "kept"),
+        (2, 1, {"at_most": 0}, "kept"),
+        (1, 2, {"at_most": 0}, "broken"),
     ],
 )
 def test_a_counter_grows(before: object, after: object, rule: dict[str, int], verdict: str) -> None:

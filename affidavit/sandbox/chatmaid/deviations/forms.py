@@ -120,9 +120,7 @@ def _not_found_first(inner: Machine) -> Machine:
 
 
 def _picture(page: Any) -> Any:  # noqa: ANN401 - the items of a page
-    return [
-        {**one, "type": "image", "content": None} if place == len(page) - 1 else one for place, one in enumerate(page)
-    ]
+    return [{**one, "type": "image", "content": None} if one["isGroup"] else one for one in page]
 
 
 VARIANTS = (
@@ -209,7 +207,7 @@ VARIANTS = (
     row(
         "inbound-picture",
         "schema",
-        "An inbound message is a picture without a text.",
+        "Inbound messages of groups are pictures without a text.",
         body(status(INBOX, "200"), "/data/data", _picture),
     ),
     row(
