@@ -1,8 +1,8 @@
 """JSON Pointer (RFC 6901) with two additions used throughout the provider files.
 
-`*` stands for every item of an array or member of an object, and `[key=value]` for the first item of an array
-whose member `key` equals `value` (`[key=a|b]` for any of several); text is compared as it is, any other value as JSON
-writes it. A member whose own name is spelled like one of the two cannot be named.
+`*` stands for every item of an array or member of an object, and `[key=value]` for the first of them whose member `key`
+equals `value` (`[key=a|b]` for any of several); text is compared as it is, any other value as JSON writes it. A member
+whose own name is spelled like one of the two cannot be named.
 """
 
 from __future__ import annotations
@@ -114,13 +114,12 @@ def _children(node: Any) -> list[tuple[str | int, Any]]:  # noqa: ANN401 - any J
     return []
 
 
-def _selected(node: Any, condition: str) -> Iterator[tuple[int, Any]]:  # noqa: ANN401 - any JSON value
-    key, _, wanted = condition.partition("=")
+def _selected(node: Any, condition: str) -> Iterator[tuple[str | int, Any]]:  # noqa: ANN401 - any JSON value
+    name, _, wanted = condition.partition("=")
     accepted = wanted.split("|")
-    if isinstance(node, list):
-        for index, item in enumerate(node):
-            if isinstance(item, dict) and key in item and _spelled(item[key]) in accepted:
-                yield index, item
+    for key, child in _children(node):
+        if isinstance(child, dict) and name in child and _spelled(child[name]) in accepted:
+            yield key, child
 
 
 def _spelled(value: Any) -> str:  # noqa: ANN401 - any JSON value

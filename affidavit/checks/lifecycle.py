@@ -144,8 +144,9 @@ def reaches(case: Case) -> Judgement:
     if not states:
         return Judgement(missing=case.why(*case.steps()))
     reached = any(state in accepted for state in states)
-    if judged and not reached and not case.evidence.embedded and len(set(states)) <= 1:
-        return Judgement(missing=f"the message stayed {states[-1] if states else 'unknown'} while it was watched")
+    if not reached and not case.evidence.embedded and not case.param("firm"):
+        # Where it goes to nobody, how far it gets is not the target's doing.
+        return Judgement(missing=f"the message got no further than {states[-1]} while it was watched")
     seen = " -> ".join(dict.fromkeys(states))
     findings = [] if reached else [case.finding(" or ".join(accepted), seen, judged)]
     return judgement(judged, findings, case.why(*case.steps()))

@@ -75,12 +75,39 @@ def grows(case: Case) -> Judgement:
     if not before or not after:
         return undecided(case.why(before_place.step, after_place.step))
     (one, low), (other, high) = before[0], after[0]
+    if not _given(case):
+        return undecided(f"nothing is told at {case.param('given')}")
     start, end = number(low), number(high)
     if start is None or end is None:
         return undecided(f"no two numbers: {shown(low)} and {shown(high)}")
     wanted, fine = _growth(case, start, end)
     findings = [] if fine else [case.finding(wanted, shown(high), [one, other], after_place.argument)]
     return judgement([one, other], findings, "")
+
+
+def _given(case: Case) -> bool:
+    """Whether the place of the params `given` holds anything, if there is one."""
+    if "given" not in case.params:
+        return True
+    return any(told not in (ABSENT, None) for _, told in _readings(case, place(case.param("given")))[-1:])
+
+
+def among(case: Case) -> Judgement:
+    """Several places hold values of a list, each of them as often as it is there."""
+    whole = place(case.param("place"))
+    lists = _readings(case, whole)[-1:]
+    readings = [reading for text in case.param("places") for reading in _readings(case, place(text))[-1:]]
+    if not lists or not readings:
+        return undecided(case.why(whole.step, *[place(text).step for text in case.param("places")]))
+    (origin, listed), findings = lists[0], []
+    left = list(listed)
+    for one, got in readings:
+        twin = next((index for index, value in enumerate(left) if equal(value, got)), None)
+        if twin is None:
+            findings.append(case.finding(f"one of {shown(left)}", shown(got), [origin, one]))
+        else:
+            left.pop(twin)
+    return judgement([one for one, _ in readings], findings, "")
 
 
 def _growth(case: Case, start: float, end: float) -> tuple[str, bool]:

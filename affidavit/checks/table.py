@@ -16,8 +16,8 @@ from affidavit.evidence import strange
 from affidavit.finding import Judgement
 
 REFUSAL, MOVE = "refusal", "move"
-PLACES = frozenset({"left", "right", "before", "after", "message", "place", "as"})
-STEPS = frozenset({"step", "covering", "other", "first", "again", "simulated"})
+PLACES = frozenset({"left", "right", "before", "after", "message", "place", "as", "given"})
+STEPS = frozenset({"step", "covering", "other", "first", "again", "simulated", "seen"})
 PATTERNS = frozenset({"matches", "pattern"})
 STATES = frozenset({"reaches", "avoids", "timeline", "delivery_same", "delivery_attempts"})
 """Functions whose `status` is that of a message, not of an answer."""
@@ -128,9 +128,10 @@ CHECKS: Mapping[str, Check] = {
     "same": _row(relations.same, "left right", "normal", words={"normal": relations.NORMAL}),
     "differ": _row(relations.differ, "", "normal at", "left right step", {"normal": relations.NORMAL}),
     "all-same": _row(relations.all_same, "", "normal at", "places step", {"normal": relations.NORMAL}),
-    "grows": _row(relations.grows, "before after", "by at_least at_most"),
+    "grows": _row(relations.grows, "before after", "by at_least at_most given"),
     "sums": _row(relations.sums, "operation status total parts", "perhaps"),
     "ratio": _row(relations.ratio, "operation status value of over", "decimals"),
+    "among": _row(relations.among, "places place"),
     "replayed": _row(relations.replayed, "first again"),
     "same-moment": _row(relations.same_moment, "left right within"),
     "unless-simulated": _row(
@@ -155,7 +156,7 @@ CHECKS: Mapping[str, Check] = {
     "times-agree": _row(lifecycle.times_agree, "field", seen_in=MOVE),
     "transitions": _row(lifecycle.transitions, "", "only_from", seen_in=MOVE),
     "avoids": _row(lifecycle.avoids, "step status"),
-    "reaches": _row(lifecycle.reaches, "step status"),
+    "reaches": _row(lifecycle.reaches, "step status", "firm"),
     "timeline": _row(
         lifecycle.timeline, "operation at rule", "status in field except", words={"rule": lifecycle.TIMELINE_RULES}
     ),
@@ -179,10 +180,11 @@ CHECKS: Mapping[str, Check] = {
     "limit-met": _row(limits.limit_met, "step requests", "at equals"),
     "limit-by-plan": _row(limits.limit_by_plan, "operation at limits"),
     # outgoing webhooks
-    "deliveries": _row(webhooks.deliveries, "message", "each at_least if_any", "statuses none some_of"),
+    "deliveries": _row(webhooks.deliveries, "message", "each at_least if_any seen", "statuses none some_of"),
     "delivery-field": _row(webhooks.delivery_field, "at", "schema required webhook alone"),
     "delivery-request": _row(webhooks.delivery_request, "", "", "method content-type"),
     "delivery-same": _row(webhooks.delivery_same, "message at place", "status"),
     "delivery-time": _row(webhooks.delivery_time, "at within"),
+    "delivery-retries": _row(webhooks.delivery_retries, "within"),
     "delivery-attempts": _row(webhooks.delivery_attempts, "message status attempts"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,9 @@ def deliveries(case: Case) -> Judgement:
     unreadable = _unreadable(case, mine)
     if unreadable:
         return undecided(unreadable)
+    wanted = _come_to(case, case.param("statuses", []))
+    if case.param("statuses") and not wanted:
+        return undecided(f"the message came to none of {', '.join(case.param('statuses'))}")
     findings: list[Finding] = []
     proof = mine or case.good(place(case.param("message")).step)
     states = [str(first(one.request.json, STATUS)) for one in mine]
@@ -35,7 +39,7 @@ def deliveries(case: Case) -> Judgement:
     expected = f"{each} delivery" if least is None else f"at least {least} delivery"
     findings += [
         _finding(case, f"{expected} for {status}", f"{states.count(status)}", proof)
-        for status in case.param("statuses", [])
+        for status in wanted
         if (states.count(status) != each if least is None else states.count(status) < least)
     ]
     findings += [
@@ -47,6 +51,15 @@ def deliveries(case: Case) -> Judgement:
     if some and not set(some) & set(states):
         findings.append(_finding(case, f"a delivery for {' or '.join(some)}", ", ".join(states) or "none", proof))
     return Judgement(tuple(one.seq for one in proof), tuple(findings))
+
+
+def _come_to(case: Case, statuses: list[str]) -> list[str]:
+    """Those of the states that the message is known to have come to; on the embedded sandbox it comes to all."""
+    if "seen" not in case.params or case.evidence.embedded:
+        return statuses
+    last = case.good(case.param("seen"))[-1:]
+    moments = {status: first(one.response.json, f"/data/{status}At") for one in last for status in statuses}
+    return [status for status, at in moments.items() if moment(at) is not None]
 
 
 def delivery_field(case: Case) -> Judgement:
@@ -111,6 +124,30 @@ def delivery_attempts(case: Case) -> Judgement:
         return undecided("the receiver gave this event another answer than planned, because of others in between")
     findings = [] if len(mine) == wanted else [_finding(case, f"{wanted} attempt(s)", f"{len(mine)}", mine)]
     return _judged(mine, findings)
+
+
+def delivery_retries(case: Case) -> Judgement:
+    """An event that was taken came once, and any other once more; a retry has so many seconds to come."""
+    attempts: dict[tuple[str, str], list[Delivery]] = defaultdict(list)
+    for one in case.evidence.deliveries:
+        named = [first(one.request.json, at) for at in (MESSAGE_ID, STATUS)]
+        if all(isinstance(name, str) for name in named):
+            attempts[named[0], named[1]].append(one)
+    end = max((one.at for one in case.evidence.exchanges), default=0.0)
+    judged: list[Delivery] = []
+    findings: list[Finding] = []
+    for event in attempts.values():
+        if event[0].answered is None:
+            continue
+        taken = GOOD_FROM <= event[0].answered < GOOD_UNTIL
+        wanted = 1 if taken else 2
+        if len(event) < wanted and end - event[0].at < case.param("within"):
+            continue
+        judged += event
+        if len(event) != wanted:
+            answered = f"{event[0].answered} was answered"
+            findings.append(_finding(case, f"{wanted} attempt(s), since {answered}", f"{len(event)}", event))
+    return _judged(judged, findings)
 
 
 def delivery_time(case: Case) -> Judgement:

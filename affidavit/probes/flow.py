@@ -176,7 +176,7 @@ def _walk(source: str, call: Call, walk: Walk, scope: Scope, routes: Routes) -> 
             return
         replies: Reply = yield send
         answer = replies[-1] if replies else None
-        if not isinstance(answer, Response) or answer.status not in call.expect or not _longest_list(answer.json):
+        if not isinstance(answer, Response) or answer.status not in call.expect or not _items(answer.json):
             return
         _save(call, answer, scope)
 
@@ -214,17 +214,18 @@ def _save(call: Call, answer: Response | Refused | None, scope: Scope) -> None:
 
 
 def _saved(answer: Response, place: str) -> Any:  # noqa: ANN401 - any JSON value
-    if place.startswith("header "):
-        value = answer.header(place.removeprefix("header "))
+    kind, _, rest = place.partition(" ")
+    if kind == "header":
+        value = answer.header(rest)
         return ABSENT if value is None else value
-    return first(answer.json, place)
+    return first(_items(answer.json), rest) if kind == "items" else first(answer.json, place)
 
 
-def _longest_list(body: Any) -> int:  # noqa: ANN401 - any JSON value
-    """Length of the longest array of objects anywhere near the top: a page's items, wherever a provider puts them."""
+def _items(body: Any) -> list[Any]:  # noqa: ANN401 - any JSON value
+    """The longest array of objects anywhere near the top: a page's items, wherever a provider puts them."""
     shallow = ("", "/*", "/*/*")
     found = [value for pointer in shallow for _, value in locate(body, pointer) if isinstance(value, list)]
-    return max((len(items) for items in found if any(isinstance(item, dict) for item in items)), default=0)
+    return max((items for items in found if any(isinstance(item, dict) for item in items)), key=len, default=[])
 
 
 def _request(  # noqa: PLR0913 - a step and where it stands

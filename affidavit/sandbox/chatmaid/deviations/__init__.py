@@ -8,6 +8,7 @@ from affidavit.sandbox.chatmaid.deviations import (
     access,
     accounts,
     answers,
+    contradictions,
     forms,
     limiters,
     limits,
@@ -33,6 +34,7 @@ FAULTS: Mapping[str, Deviation] = table(
         *access.FAULTS,
         *limits.FAULTS,
         *accounts.FAULTS,
+        *contradictions.FAULTS,
     )
 )
 """Each breaks a promise of the documents."""
