@@ -63,10 +63,10 @@ def _first_of_them(request: Request) -> Request:
     return replace(request, path=f"/v1/phone-numbers/%2B{PRIMARY[1:]}") if whole in {"+", "%2B"} else request
 
 
-def _two_days(request: Request, response: Response, _now: float) -> Response:
+def _a_week(request: Request, response: Response, _now: float) -> Response:
     if ("period", "day") not in request.query:
         return response
-    return with_json(response, lambda whole: edited(whole, "/data/startDate", lambda text: _later(text, days=-1)))
+    return with_json(response, lambda whole: edited(whole, "/data/startDate", lambda text: _later(text, days=-6)))
 
 
 def _with_words(request: Request, response: Response, _now: float) -> Response:
@@ -88,7 +88,7 @@ FAULTS = (
         body(status(PHONE, "200"), "/data", _misnamed),
         body(status(CONNECTION, "200"), "/data", _misnamed),
     ),
-    row("usage-day-of-two", "totals", "A day of usage lasts two days.", answer_to(status(USAGE, "200"), _two_days)),
+    row("usage-day-of-week", "totals", "A day of usage lasts a week.", answer_to(status(USAGE, "200"), _a_week)),
     row(
         "connected-since-lost",
         "lifecycle",
