@@ -35,6 +35,7 @@ from _player import Player, Role
 from affidavit.errors import AffidavitError, ExitCode, TargetError, UsageError
 from affidavit.keys import checked_recipient
 from affidavit.load.arrivals import shares
+from affidavit.load.dispatch import FAILED_ITSELF, NOT_LET_IN
 from affidavit.load.options import told
 from affidavit.load.part import means_of
 from affidavit.load.results import Results, line_of
@@ -48,8 +49,8 @@ from affidavit.report.load import show_load, write_load
 from affidavit.report.load_html import picture
 from affidavit.words import counted
 
-ALONE_DELAY, TOGETHER_DELAY = 0.1, 1.0
-"""Seconds until the schedules begin: long enough for every process to get ready."""
+ALONE_DELAY, TOGETHER_DELAY = 0.5, 1.0
+"""Seconds until the schedules begin: long enough for every process to get ready, and for Locust to start its users."""
 STARTED_SECONDS = 0.5
 """After so long Locust has started its users, and can be stopped."""
 GOODBYE_SECONDS = 8.0
@@ -57,6 +58,8 @@ LOOK_SECONDS = 0.25
 LOST_SECONDS = 10.0
 """After Locust has missed a worker for so long it is lost; a busy machine keeps one silent for some seconds."""
 SHARE, WAIT, END, DONE = "affidavit-share", "affidavit-wait", "affidavit-end", "affidavit-done"
+REASONS = {FAILED_ITSELF: ExitCode.INTERNAL, NOT_LET_IN: ExitCode.USAGE}
+"""What some words, in the reason why a run was broken off, make of its exit code."""
 STOPPED = "stopped before the plan was done"
 
 
@@ -318,6 +321,7 @@ class Run:
         else:
             self.player = Player(self.roles, self.conductor.environment.stats, hooks=self.conductor.hooks)
             self.player.start(ALONE_DELAY)
+        self._began = time.monotonic() + (ALONE_DELAY if self.player else TOGETHER_DELAY)
         gevent.spawn(self._watch).link_exception(self._crashed)
 
     def report(self, worker: str, data: Mapping[str, Any]) -> None:
@@ -347,6 +351,9 @@ class Run:
     @property
     def exit_code(self) -> int:
         """What the process tells its caller."""
+        for words, code in REASONS.items():
+            if words in self.broken:
+                return int(code)
         if self.broken == "interrupted":
             return int(ExitCode.INTERRUPTED)
         return int(exit_code(self.lines, complete=not self.broken))
@@ -402,7 +409,7 @@ class Run:
     def _crashed(self, greenlet: Any) -> None:  # noqa: ANN401 - a greenlet of whatever kind
         """A mistake of ours: the run must end all the same."""
         log.unhandled_greenlet_exception = True
-        self.end(f"this tool failed: {type(greenlet.exception).__name__}")
+        self.end(f"{FAILED_ITSELF}: {type(greenlet.exception).__name__}")
         gevent.spawn(self.conductor.runner.quit)
 
     def _is_done(self) -> bool:
@@ -464,9 +471,11 @@ class Run:
         self._write()
 
     def _line(self, role: Role, seconds: float) -> dict[str, Any]:
-        plan = role.means.plan
-        length = min(seconds, plan.seconds)
-        return line_of(self.totals[role.scenario.name], told(plan), length, dict.fromkeys(self._troubles))
+        plan, results = role.means.plan, self.totals[role.scenario.name]
+        # A plan of one a second for 20 s sends its last one after 19 s, and has kept its rate for 20 s all the same.
+        early = self.broken or not self.ended.is_set() or role.means.budget == results.counted()["sent"]
+        length = min(max(seconds, 0.0), plan.seconds) if early else plan.seconds
+        return line_of(results, told(plan), length, dict.fromkeys(self._troubles))
 
     def _write(self) -> None:
         try:

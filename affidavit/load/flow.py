@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, cycle
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeGuard
 
 from affidavit.exchange import ABSENT
 from affidavit.load.outcome import Journey, Kind
@@ -56,6 +56,8 @@ class Shot:
     """When the attempt before this one was refused; None for the first."""
     held: float = 0.0
     """Seconds of `waited` since then."""
+    left: float = 0.0
+    """When it left."""
     early: bool = False
     """Whether it left before the end of a wait that its key was asked for."""
 
@@ -110,6 +112,8 @@ class Flow:
     """Ended, and not yet taken by whoever counts them."""
     polls: list[int] = field(default_factory=list)
     """Of settled messages: how often each was asked for."""
+    nameless: int = 0
+    """Sends whose answers named no message that could be watched, and not taken yet."""
     watched: dict[str, _Watched] = field(default_factory=dict)
     _due: deque[tuple[float, str]] = field(default_factory=deque)
     """When the next look at a message is worth while, and at which."""
@@ -139,7 +143,8 @@ class Flow:
         if kind is not Kind.OK or asked.message is None or len(self.watched) >= MOST_WATCHED:
             return None
         message = first(answer, asked.message)
-        if not isinstance(message, str) or not 0 < len(message) <= LONGEST_ID:
+        if not _is_id(message):
+            self.nameless += 1
             return None
         watched = _Watched(message, shot.role, now, {way: set() for way in self.ways})
         self.watched[message] = watched
@@ -192,6 +197,8 @@ class Flow:
         return None
 
     def _seen(self, watched: _Watched, way: By, state: Any, now: float) -> None:  # noqa: ANN401 - any JSON value
+        if not isinstance(state, str):
+            return
         if state in self.recipe.states["failed"]:
             self._close(watched, now, failed=True)
             return
@@ -213,6 +220,15 @@ class Flow:
                 self.journeys.append(Journey(watched.accepted, name, way, None, now, failed))
         if watched.polls:
             self.polls.append(watched.polls)
+
+
+def _is_id(value: Any) -> TypeGuard[str]:  # noqa: ANN401 - any JSON value
+    """Whether it can stand in a path: JSON may hold halves of characters, which nothing can write."""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= LONGEST_ID
+        and not any("\ud800" <= one <= "\udfff" for one in value)
+    )
 
 
 def _json(body: bytes) -> Any:  # noqa: ANN401 - any JSON value, or ABSENT

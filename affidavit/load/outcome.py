@@ -11,6 +11,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import Literal, NamedTuple
 
+NO_ROOM = "this machine has no room for more connections"
+"""Begins the problem of a request that could not leave, for a reason that is not the target's."""
 LATE_SECONDS = 0.010
 """A dispatch later than this is a late one: so long after its moment, deliberate waiting taken off."""
 

@@ -21,6 +21,8 @@ from affidavit.load.target import Target
 from affidavit.load.waiting import Line
 from affidavit.load.wire import Pool, resolve
 
+NAMELESS = "the answer names no message, so nobody knows whether it was delivered"
+
 
 @dataclass(frozen=True)
 class Means:
@@ -116,6 +118,9 @@ class Part:
             self.results.add_journey(journey)
         for polls in flow.polls:
             self.results.add_polls(polls)
+        if flow.nameless:
+            self.results.add_problem(NAMELESS, flow.nameless)
+        flow.nameless = 0
         flow.journeys.clear()
         flow.polls.clear()
         return fresh

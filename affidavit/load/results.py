@@ -10,11 +10,11 @@ A 429 and a failure are counted and not timed: a quick refusal would make a targ
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from affidavit.load.histogram import Histogram
-from affidavit.load.outcome import Journey, Kind, Outcome
+from affidavit.load.outcome import NO_ROOM, Journey, Kind, Outcome
 from affidavit.load.survival import Survival
 from affidavit.load.timeline import Timeline
 from affidavit.words import counted
@@ -27,8 +27,9 @@ OTHERS = "others"
 MOST_KEYS = 12
 MOST_PROBLEMS = 20
 MOST_POLLS = 1000
-MOST_LATE = 0.01
-"""Part of the requests that may leave late before the generator counts as the bottleneck."""
+MOST_LATE, FEW_LATE, BIT_LATE = 0.01, 3, 0.1
+"""Part of the requests that may leave late before the generator counts as the bottleneck; fewer than so many are no
+sign of it, unless one of them left later than so many seconds."""
 TIMED = frozenset({Kind.OK, Kind.TIMEOUT})
 COUNTS = ("offered", "sent", "done", *(kind.value for kind in Kind), "late", "early_retries", "retried", "recovered")
 """What is counted of every operation and key. `retried`: left after a wait that was asked; `recovered`: not refused
@@ -82,6 +83,10 @@ class Results:
         """How often a message's state was asked for -> of how many messages."""
         self.statuses: Counter[int] = Counter()
         self.problems: Counter[str] = Counter()
+        self.latest = 0.0
+        """When the latest answer came."""
+        self.lateness = 0.0
+        """Seconds of the latest dispatch."""
 
     def add(self, outcome: Outcome) -> None:
         """Count one attempt."""
@@ -98,8 +103,11 @@ class Results:
             self.recovery.add(outcome.from_intended)
         if outcome.status:
             self.statuses[outcome.status] += 1
+            self.latest = max(self.latest, outcome.finished)
+        if outcome.late:
+            self.lateness = max(self.lateness, outcome.lateness)
         if outcome.problem:
-            self._problem(outcome.problem, 1)
+            self.add_problem(outcome.problem, 1)
 
     def add_journey(self, journey: Journey) -> None:
         """Count one message's way to one state."""
@@ -125,8 +133,9 @@ class Results:
             self.delivery.setdefault(way, Survival()).merge(survival)
         self.polls.update(other.polls)
         self.statuses.update(other.statuses)
+        self.latest, self.lateness = max(self.latest, other.latest), max(self.lateness, other.lateness)
         for problem, times_seen in other.problems.items():
-            self._problem(problem, times_seen)
+            self.add_problem(problem, times_seen)
 
     def counted(self, operation: str | None = None, role: str | None = None) -> Counter[str]:
         """Counts of one operation, or of one key, or of all together."""
@@ -150,6 +159,8 @@ class Results:
             "polls": [*map(list, self.polls.items())],
             "statuses": [*map(list, self.statuses.items())],
             "problems": dict(self.problems),
+            "latest": self.latest,
+            "lateness": self.lateness,
         }
 
     @classmethod
@@ -165,6 +176,7 @@ class Results:
         results.polls.update(dict(data["polls"]))
         results.statuses.update(dict(data["statuses"]))
         results.problems.update(data["problems"])
+        results.latest, results.lateness = data["latest"], data["lateness"]
         return results
 
     def _known(self, role: str) -> str:
@@ -186,7 +198,8 @@ class Results:
             times = self.times[operation] = Times()
         return times
 
-    def _problem(self, problem: str, times: int) -> None:
+    def add_problem(self, problem: str, times: int) -> None:
+        """Count something that went wrong, in a few words of our own."""
         known = problem in self.problems or len(self.problems) < MOST_PROBLEMS
         self.problems[problem if known else OTHERS] += times
 
@@ -213,10 +226,11 @@ def count_in(counts: Counter[str], outcome: Outcome) -> None:
 def line_of(results: Results, plan: Mapping[str, Any], seconds: float, troubles: Iterable[str] = ()) -> dict[str, Any]:
     """The `load` line of the record, its thresholds still empty.
 
-    `plan` is written as it is. `seconds` is how long the run lasted. `troubles` are reasons, known elsewhere, why the
-    generator was the limit.
+    `plan` is written as it is. `seconds` is how long it sent; what was answered later makes it longer. `troubles` are
+    reasons, known elsewhere, why the generator was the limit.
     """
     counts, total, whole = results.counted(), Times(), Timeline()
+    seconds = max(seconds, results.latest)
     for times in results.times.values():
         total.merge(times)
     for timeline in results.timelines.values():
@@ -263,16 +277,23 @@ def line_of(results: Results, plan: Mapping[str, Any], seconds: float, troubles:
         "polls": sorted(map(list, results.polls.items())),
         "statuses": {str(status): times for status, times in sorted(results.statuses.items())},
         "problems": dict(results.problems.most_common()),
-        "bottleneck": "; ".join([*troubles, *_lateness(counts)]),
+        "bottleneck": "; ".join([*troubles, *_lack_of_room(results), *_lateness(counts, results.lateness)]),
         "thresholds": [],
     }
 
 
-def _lateness(counts: Counter[str]) -> list[str]:
+def _lateness(counts: Counter[str], longest: float) -> list[str]:
     late, sent = counts["late"], counts["sent"]
-    if late <= MOST_LATE * sent:
+    if late <= MOST_LATE * sent or (late < FEW_LATE and longest <= BIT_LATE):
         return []
-    return [f"{late} of {counted(sent, 'request')} left late: this machine could not keep the rate"]
+    by = f"{longest * 1000:.0f} ms" if longest < 1 else f"{longest:.1f} s"
+    return [f"{late} of {counted(sent, 'request')} left late, by up to {by}: this machine could not keep the rate"]
+
+
+def _lack_of_room(results: Results) -> Iterator[str]:
+    for problem, times in results.problems.items():
+        if problem.startswith(NO_ROOM):
+            yield f"{counted(times, 'request')} could not leave: {problem}"
 
 
 def _delivered(results: Results) -> dict[str, dict[str, Any]]:

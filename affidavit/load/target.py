@@ -23,6 +23,7 @@ from affidavit.catalog import Catalog
 from affidavit.documents import load_catalog, load_recipe
 from affidavit.errors import KeysError, SandboxError, TargetError, UsageError
 from affidavit.keys import chosen, read_keys
+from affidavit.load.dispatch import REFUSED_KEY
 from affidavit.load.recipe import Recipe, Writer, saved
 from affidavit.load.wire import Answer, Pool, resolve
 from affidavit.profile import MAIN
@@ -32,7 +33,6 @@ from affidavit.template import Scope
 CONTROL = "/__sandbox__/control/"
 START_SECONDS = 30.0
 CHECK = "check that it runs, and the address: --host, or `target` in the keys file"
-REFUSED_KEY = frozenset({401, 403})
 
 
 @dataclass(frozen=True)
@@ -236,6 +236,6 @@ def prepare(target: Target, role: str, timeout: float) -> dict[str, Any]:
     if not 200 <= answer.status < 300:
         raise TargetError(f"{target.base} answers {wording.operation} with {answer.status}, expected 2xx; {CHECK}")
     try:
-        return saved(target.recipe, json.loads(answer.body))
+        return saved(target.recipe, json.loads(answer.content))
     except ValueError as problem:
         raise TargetError(f"{target.base} answers {wording.operation} with no JSON; {CHECK}") from problem

@@ -14,18 +14,21 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import zlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from errno import EINPROGRESS
+from errno import EADDRNOTAVAIL, EINPROGRESS, EMFILE, ENFILE, ENOBUFS, ENOMEM
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httptools
 from gevent import get_hub, monkey
 from gevent.socket import getaddrinfo
+from gevent.socket import socket as gevent_socket
 
 from affidavit.errors import TargetError
+from affidavit.load.outcome import NO_ROOM
 
 RawSocket = monkey.get_original("socket", "socket")
 """Never the one that gevent puts in its place: nothing here waits."""
@@ -33,6 +36,15 @@ READ, WRITE = 1, 2
 PIECE = 65_536
 BODY_CAP = 1_000_000
 SWEEP_SECONDS = 0.25
+LOOK_SECONDS = 5.0
+PACKED = frozenset({b"gzip", b"deflate"})
+EITHER_FORM = zlib.MAX_WBITS | 32
+"""Tells zlib to find out whether it is gzip or deflate."""
+LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
+"""Headers that tell where an answer ends; without them the end of the connection does."""
+
+EXHAUSTED = frozenset({EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL})
+"""Errors of a socket that say nothing of the target."""
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -50,10 +62,22 @@ class Answer(NamedTuple):
     problem: str = ""
     """Why there is no whole answer, in a few words of our own."""
     timeout: bool = False
+    unreached: bool = False
+    """Whether the target did not even take the connection."""
 
     def header(self, name: bytes) -> bytes | None:
         """First value of the header, named in lower case."""
         return next((value for key, value in self.headers if key.lower() == name), None)
+
+    @property
+    def content(self) -> bytes:
+        """The body, unpacked though nobody asked for it packed, and cut at the cap; else as it came."""
+        if self.header(b"content-encoding") not in PACKED:
+            return self.body
+        try:
+            return zlib.decompressobj(EITHER_FORM).decompress(self.body, BODY_CAP)
+        except zlib.error:
+            return self.body
 
 
 Done = Callable[[Answer], None]
@@ -75,15 +99,28 @@ class Address:
 
 
 def resolve(base: str) -> Address:
-    """Look the address up. Raises TargetError."""
+    """Look the address up; of several the first at which somebody listens. Raises TargetError."""
     url = urlsplit(base)
     port = url.port or (443 if url.scheme == "https" else 80)
     try:
-        family, _, _, _, sockaddr = getaddrinfo(url.hostname, port, 0, socket.SOCK_STREAM)[0]
+        found = [(family, sockaddr) for family, *_, sockaddr in getaddrinfo(url.hostname, port, 0, socket.SOCK_STREAM)]
     except OSError as problem:
         why = f"{url.hostname} cannot be found ({problem.strerror or problem}): check the address"
         raise TargetError(why) from problem
+    family, sockaddr = found[0] if len(found) == 1 else next(filter(_listens, found), found[0])
     return Address(url.scheme, url.netloc, url.path.rstrip("/"), family, sockaddr, url.hostname or "")
+
+
+def _listens(place: tuple[int, Any]) -> bool:
+    """Whether somebody takes connections there: a name may have several addresses, and a server only one of them."""
+    family, sockaddr = place
+    with gevent_socket(family, socket.SOCK_STREAM) as trial:
+        trial.settimeout(LOOK_SECONDS)
+        try:
+            trial.connect(sockaddr)
+        except OSError:
+            return False
+    return True
 
 
 class Pool:
@@ -160,8 +197,8 @@ class _Connection:
     """One socket with its parser; answers one request at a time."""
 
     __slots__ = (
-        "_body", "_done", "_headers", "_parser", "_pool", "_reader", "_size", "_socket", "_tls", "_unsent", "_writer",
-        "is_busy", "started",
+        "_answers", "_body", "_done", "_headers", "_is_headed", "_may_be_kept", "_parser", "_pool", "_reader", "_size",
+        "_socket", "_status", "_tls", "_unsent", "_writer", "is_busy", "started",
     )  # fmt: skip
 
     def __init__(self, pool: Pool) -> None:
@@ -170,6 +207,13 @@ class _Connection:
         self._headers: Headers = []
         self._body: list[bytes] = []
         self._size = 0
+        self._is_headed = False
+        """Whether all headers of an answer have come, and its end has not."""
+        self._answers = 0
+        """Whole answers that have come since the request left: one, unless the server is confused."""
+        self._status = 0
+        self._may_be_kept = False
+        """Both of the first of them."""
         self._done: Done | None = None
         self._unsent = b""
         self._writer: Any = None
@@ -207,11 +251,12 @@ class _Connection:
     def fail(self, problem: str, *, timeout: bool = False) -> None:
         """Close, and say why there is no answer."""
         done, was_busy, pool = self._done, self.is_busy, self._pool
+        unreached = self._reader is None and not timeout and not problem.startswith(NO_ROOM)
         self.drop()
         pool.lost(self)
         if was_busy and done is not None:
             pool.in_flight -= 1
-            done(Answer(0, [], b"", self.started, pool.clock(), problem, timeout))
+            done(Answer(0, [], b"", self.started, pool.clock(), problem, timeout, unreached))
 
     # --- socket ---------------------------------------------------------------------------------------------------
 
@@ -304,48 +349,70 @@ class _Connection:
     # --- parser ---------------------------------------------------------------------------------------------------
 
     def _parse(self, data: bytes) -> None:
+        if self._done is None:
+            self.fail("an answer came that nobody asked for")
+            return
+        problem = ""
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError:
-            self.fail("the answer is no HTTP/1.1")
         except httptools.HttpParserUpgrade:
-            self.fail("the answer changes the protocol")
+            problem = "the answer changes the protocol"
+        except httptools.HttpParserError:
+            problem = "the answer is no HTTP/1.1"
+        if self._answers:
+            self._deliver(keep=not problem and self._answers == 1 and self._may_be_kept)
+        elif problem:
+            self.fail(problem)
 
     def _ended(self) -> None:
-        self.fail("the connection was closed before an answer")
+        """The server hung up: the end of an answer that names no length, and a broken one otherwise."""
+        if self._is_headed and not any(name.lower() in LENGTHS for name, _ in self._headers):
+            self._status = self._parser.get_status_code()
+            self._deliver(keep=False)
+        elif self._headers:
+            self.fail("the connection was closed within an answer")
+        else:
+            self.fail("the connection was closed before an answer")
+
+    def _deliver(self, *, keep: bool) -> None:
+        """Hand the answer over. Outside of the parser, which would swallow what goes wrong there."""
+        pool, done, body = self._pool, self._done, self._body
+        assert done is not None  # noqa: S101 - an answer that nobody asked for does not get here
+        content = body[0] if len(body) == 1 else b"".join(body)
+        answer = Answer(self._status, self._headers, content, self.started, pool.clock())
+        self._headers, self._body, self._size, self._done, self.is_busy = [], [], 0, None, False
+        self._is_headed, self._answers = False, 0
+        pool.in_flight -= 1
+        if keep:
+            pool.freed(self)
+        else:
+            self.drop()
+        done(answer)
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """Called by the parser; what follows a whole answer is let go."""
+        if not self._answers:
+            self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
         """Called by the parser."""
-        self._headers.append((name, value))
+        self._is_headed = True
 
     def on_body(self, data: bytes) -> None:
         """Called by the parser; what is beyond the cap is let go."""
-        if self._size <= BODY_CAP:
+        if self._size <= BODY_CAP and not self._answers:
             self._size += len(data)
             self._body.append(data)
 
     def on_message_complete(self) -> None:
         """Called by the parser."""
-        parser = self._parser
-        status = parser.get_status_code()
+        status = self._parser.get_status_code()
         if status < 200:
-            self._headers = []
+            self._headers, self._is_headed = [], False
             return
-        pool, done = self._pool, self._done
-        if done is None:
-            self.fail("an answer came that nobody asked for")
-            return
-        body = self._body
-        answer = Answer(
-            status, self._headers, body[0] if len(body) == 1 else b"".join(body), self.started, pool.clock()
-        )
-        self._headers, self._body, self._size, self._done, self.is_busy = [], [], 0, None, False
-        pool.in_flight -= 1
-        if parser.should_keep_alive():
-            pool.freed(self)
-        else:
-            self.drop()
-        done(answer)
+        if not self._answers:
+            self._status, self._may_be_kept = status, self._parser.should_keep_alive()
+        self._answers += 1
 
 
 class _Tls:
@@ -395,6 +462,8 @@ class _Tls:
 
 
 def _why(problem: OSError) -> str:
+    if problem.errno in EXHAUSTED:
+        return f"{NO_ROOM}: {problem.strerror}"
     if isinstance(problem, ssl.SSLCertVerificationError):
         return f"the certificate was refused: {problem.verify_message}"
     return f"{type(problem).__name__}: {problem.strerror or problem}"

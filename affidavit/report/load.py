@@ -126,7 +126,7 @@ def _traffic(line: Line) -> Iterator[str]:
     lost = f", {line['dropped']} dropped" if line["dropped"] else ""
     lost += f", {line['unsent']} still waiting for their key at the end" if line["unsent"] else ""
     lost += f", {line['late']} late" if line["late"] else ""
-    yield f"{line['offered']} planned, {counted(line['sent'], 'request')} sent{lost}; {line['goodput']:.3g} successes/s"
+    yield f"{line['offered']} wanted, {counted(line['sent'], 'request')} sent{lost}; {line['goodput']:.3g} successes/s"
     failed = outcomes["failed"] + outcomes["timeout"]
     share = shown("limited", line["limited_share"])
     yield f"{outcomes['ok']} ok, {outcomes['limited']} with 429 ({share}), {failed} failed"

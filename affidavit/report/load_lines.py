@@ -9,7 +9,7 @@ Line = Mapping[str, Any]
 """A `load` line of the record."""
 PARTS = ("p50", "p90", "p95", "p99", "max")
 COUNTED = {
-    "offered": "arrivals planned",
+    "offered": "requests wanted",
     "sent": "requests sent",
     "done": "answered",
     "late": "left late",

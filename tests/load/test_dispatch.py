@@ -11,9 +11,9 @@ import pytest
 
 from affidavit.documents import load_catalog, load_recipe
 from affidavit.load.arrivals import schedule, steady
-from affidavit.load.dispatch import GONE_SECONDS, Dispatcher, Settings
+from affidavit.load.dispatch import GONE_SECONDS, MOST_REFUSALS, Dispatcher, Settings
 from affidavit.load.flow import Arrival, Flow, arrivals
-from affidavit.load.outcome import Kind, Outcome
+from affidavit.load.outcome import NO_ROOM, Kind, Outcome
 from affidavit.load.recipe import Wording
 from affidavit.load.results import Results
 from affidavit.load.timeline import Timeline
@@ -112,6 +112,7 @@ def play(  # noqa: PLR0913 - what a test may vary
     budget: int | None = None,
     drain: float = 10.0,
     limit: RateLimit = CATALOG.profile.rate_limit,
+    into: list[Dispatcher] | None = None,
 ) -> tuple[list[Outcome], Loop, Dispatcher]:
     """Run a plan of sends to its end."""
     loop, outcomes = Loop(answer), list[Outcome]()
@@ -126,6 +127,8 @@ def play(  # noqa: PLR0913 - what a test may vary
         limit,
         outcomes.append,
     )
+    if into is not None:
+        into.append(dispatcher)
     dispatcher.start(0.0)
     loop.run(dispatcher)
     return outcomes, loop, dispatcher
@@ -213,6 +216,13 @@ def test_a_limit_that_is_announced_is_never_met_by_a_patient_client() -> None:
     assert {one.remaining for one in outcomes} >= {0, 1, 2, 3, 4}
 
 
+@pytest.mark.parametrize("odd", [b"9" * 40, b"-5", b"1.5", b"", b"\xb2"])
+def test_a_count_that_is_none_is_passed_over(odd: bytes) -> None:
+    told = RateLimit(remaining_header="X-Left", limit_header="X-Limit")
+    outcomes, *_ = play(lambda now: (now, ok((b"X-Left", odd), (b"x-limit", b"20"))), 1, 1, limit=told)
+    assert [(one.remaining, one.limit) for one in outcomes] == [(None, 20)]
+
+
 def test_what_still_waits_at_the_end_was_never_sent() -> None:
     outcomes, *_ = play(lambda now: (now, limited(600) if now >= 1 else ok()), 10, 2)
     assert kinds(outcomes) == {Kind.OK: 10, Kind.LIMITED: 1, Kind.UNSENT: 10}
@@ -222,6 +232,21 @@ def test_what_gets_no_answer_by_the_end_is_counted_too() -> None:
     outcomes, loop, _ = play(lambda _now: (99.0, ok()), 10, 1, drain=2.0)
     assert kinds(outcomes) == {Kind.TIMEOUT: 10}
     assert loop.now == pytest.approx(3.0, abs=0.3)
+    assert not any(one.late for one in outcomes)
+    assert [one.service for one in outcomes] == pytest.approx([one.from_intended for one in outcomes])
+
+
+def test_what_left_after_a_wait_has_as_long_for_its_answer_as_what_left_in_time() -> None:
+    # Refused at 0 for 9 s, so sent again at 9; the plan and the drain are over at 10, and the answer comes at 12.
+    outcomes, *_ = play(lambda now: (now + 3, ok()) if now >= 9 else (now, limited(9)), 1, 1, drain=9.0)
+    assert kinds(outcomes) == {Kind.LIMITED: 1, Kind.OK: 1}
+    assert next(one.finished for one in outcomes if one.kind is Kind.OK) == pytest.approx(12.0)
+
+
+def test_nothing_leaves_when_the_time_is_over() -> None:
+    outcomes, loop, _ = play(lambda now: (now, limited(4)), 1, 1, drain=3.0)
+    assert loop.sent == [0.0]
+    assert kinds(outcomes) == {Kind.LIMITED: 1, Kind.UNSENT: 1}
 
 
 def test_a_budget_is_never_exceeded() -> None:
@@ -235,6 +260,43 @@ def test_a_target_that_is_gone_ends_the_run_early() -> None:
     assert dispatcher.broken == "the target does not answer any more (nobody there): run again when it does"
     assert loop.now == pytest.approx(3 + GONE_SECONDS, abs=0.2)
     assert kinds(outcomes)[Kind.OK] == 30
+
+
+def test_a_target_that_cannot_be_reached_when_the_run_ends_leaves_no_verdict() -> None:
+    nobody = BROKEN._replace(unreached=True)
+    outcomes, _, dispatcher = play(lambda now: (now, ok() if now < 3 else nobody), 10, 4)
+    assert dispatcher.broken == "the target does not answer any more (nobody there): run again when it does"
+    assert kinds(outcomes) == {Kind.OK: 30, Kind.FAILED: 10}
+    *_, dispatcher = play(lambda now: (now, nobody if now < 3 else ok()), 10, 4)
+    assert dispatcher.broken == ""
+
+
+def test_a_machine_without_room_is_not_a_target_that_is_gone() -> None:
+    *_, dispatcher = play(lambda now: (now, BROKEN._replace(problem=f"{NO_ROOM}: Too many open files")), 10, 9)
+    assert dispatcher.broken == ""
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_is_never_let_in_ends_the_run(status: int) -> None:
+    _, loop, dispatcher = play(lambda now: (now, ok()._replace(status=status)), 10, 4)
+    assert dispatcher.broken == (
+        f"the target refuses the key 'main' for sendMessage with {status}: check it, or use another"
+    )
+    assert len(loop.sent) == MOST_REFUSALS
+    outcomes, _, dispatcher = play(lambda now: (now, ok()._replace(status=status) if now else ok()), 10, 4)
+    assert (dispatcher.broken, kinds(outcomes)) == ("", {Kind.OK: 1, Kind.FAILED: 39})
+
+
+@pytest.mark.parametrize("after", [0, 5])
+def test_a_mistake_of_our_own_ends_the_run_and_is_not_hidden(after: int) -> None:
+    def answer(_now: float) -> tuple[float, Answer]:
+        raise ZeroDivisionError
+
+    played: list[Dispatcher] = []
+    with pytest.raises(ZeroDivisionError):
+        play(lambda now: answer(now) if now >= after else (now, ok()), 1, 9, into=played)
+    assert played[0].broken == "this tool failed: ZeroDivisionError"
+    assert played[0].finished.is_set()
 
 
 def test_a_short_outage_does_not() -> None:

@@ -57,6 +57,22 @@ def test_a_followed_message_is_polled_until_it_is_delivered(recipe: Recipe) -> N
     assert (one.polls, one.watched) == ([3], {})
 
 
+def test_an_id_that_nobody_can_write_is_no_message_to_watch(recipe: Recipe) -> None:
+    one = flow(recipe, "polling", follow=True)
+    for odd in ('"\\ud800a"', '""', "7", "[]", "null", json.dumps("m" * 201)):
+        body = b'{"data": {"status": "pending", "id": %s}}' % odd.encode()
+        assert one.answered(SEND_NOW, Kind.OK, body, 0.0) is None
+    assert (one.watched, one.nameless) == ({}, 6)
+
+
+def test_a_state_that_is_no_word_tells_nothing(recipe: Recipe) -> None:
+    one = flow(recipe, "polling", follow=True)
+    for odd in (b"[]", b"{}", b"7", b"null"):
+        shot = one.answered(SEND_NOW, Kind.OK, b'{"data": {"id": "m", "status": %s}}' % odd, 0.0)
+        assert shot is not None
+    assert one.journeys == []
+
+
 def test_a_look_that_fails_or_is_limited_is_tried_again(recipe: Recipe) -> None:
     one = flow(recipe, "polling", follow=True)
     shot = one.answered(SEND_NOW, Kind.OK, sent(), 0.0)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from affidavit.load.histogram import Histogram
-from affidavit.load.outcome import Journey, Kind, Outcome
+from affidavit.load.outcome import NO_ROOM, Journey, Kind, Outcome
 from affidavit.load.results import ALL, MOST_KEYS, MOST_POLLS, MOST_PROBLEMS, OTHERS, Results, line_of
 
 
@@ -90,7 +90,26 @@ def test_a_generator_that_is_late_says_so() -> None:
     assert line(*punctual, late)["bottleneck"] == ""  # 1 of 100 is allowed
     shown = line(*punctual, late, late)
     assert shown["late"] == 2
-    assert shown["bottleneck"] == "2 of 101 requests left late: this machine could not keep the rate"
+    assert shown["bottleneck"] == "2 of 101 requests left late, by up to 500 ms: this machine could not keep the rate"
+
+
+def test_one_or_two_that_are_a_little_late_are_no_sign_of_a_slow_generator() -> None:
+    def late(number: int, by: float) -> Outcome:
+        return sent(float(number), started=number + by, finished=number + by + 0.1)
+
+    assert line(sent(0.0), late(1, 0.05), late(2, 0.05))["bottleneck"] == ""
+    assert "3 of 4 requests" in line(sent(0.0), *(late(number, 0.05) for number in (1, 2, 3)))["bottleneck"]
+    assert "by up to 2.0 s" in line(sent(0.0), late(1, 2.0))["bottleneck"]
+
+
+def test_requests_that_this_machine_had_no_room_for_make_it_the_bottleneck() -> None:
+    crowded = sent(0.0, kind=Kind.FAILED, status=0, problem=f"{NO_ROOM}: Too many open files")
+    assert line(sent(0.0), crowded)["bottleneck"] == f"1 request could not leave: {NO_ROOM}: Too many open files"
+
+
+def test_successes_after_the_plan_are_no_faster_for_it() -> None:
+    shown = line(sent(0.0), sent(1.0), sent(2.0, attempt=2, started=19.9, finished=20.0), seconds=10.0)
+    assert (shown["seconds"], shown["goodput"]) == (20.0, 0.15)
 
 
 def test_a_trouble_known_elsewhere_makes_the_generator_the_bottleneck() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import ssl
 import threading
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -168,6 +170,47 @@ def test_an_answer_may_come_in_pieces(pieces: list[bytes]) -> None:
         assert ask(pool).status == 200
 
 
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.0 201 Created\r\n\r\n", b"HTTP/1.1 201 Created\r\nConnection: close\r\n\r\n"]
+)
+@pytest.mark.parametrize("body", [[b"ok"], [b"o", b"k"], []])
+def test_an_answer_without_a_length_ends_with_its_connection(head: bytes, body: list[bytes]) -> None:
+    with serving([head, *body, CLOSE], [OK]) as (server, pool):
+        answer = ask(pool)
+        assert (answer.status, answer.body, answer.problem) == (201, b"".join(body), "")
+        assert ask(pool).body == b"ok"
+        assert server.connections == 2
+        assert pool.in_flight == 0
+
+
+@pytest.mark.parametrize("surplus", [OK.replace(b"200", b"500"), b"rubbish\r\n\r\n"])
+def test_what_follows_an_answer_is_not_taken_for_the_next(surplus: bytes) -> None:
+    with serving([OK + surplus], [OK]) as (server, pool):
+        first = ask(pool)
+        assert (first.status, first.body, len(first.headers)) == (200, b"ok", 1)
+        assert ask(pool).status == 200
+        assert server.connections == 2
+
+
+def test_a_body_is_unpacked_whatever_its_form() -> None:
+    text, bomb = b'{"data": 1}' * 9, b"a" * (3 * BODY_CAP)
+    for coding, packed in ((b"gzip", gzip.compress(text)), (b"deflate", zlib.compress(text)), (b"gzip", text)):
+        assert Answer(200, [(b"Content-Encoding", coding)], packed, 0.0, 0.0).content == text
+    assert Answer(200, [(b"Content-Encoding", b"br")], b"?", 0.0, 0.0).content == b"?"
+    assert len(Answer(200, [(b"Content-Encoding", b"gzip")], gzip.compress(bomb), 0.0, 0.0).content) == BODY_CAP
+
+
+def test_of_several_addresses_the_one_is_taken_at_which_somebody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_server(("127.0.0.1", 0)) as closed:
+        places = [closed.getsockname(), listener.getsockname()]
+        closed.close()
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", place) for place in places]
+        monkeypatch.setattr("affidavit.load.wire.getaddrinfo", lambda *_: found)
+        assert resolve("http://two.example").sockaddr == places[1]
+        listener.close()
+        assert resolve("http://two.example").sockaddr == places[0]  # nobody: the first is the one to complain of
+
+
 def test_a_header_is_found_in_any_case() -> None:
     with serving([b"HTTP/1.1 429 No\r\nRETRY-after: 7\r\nContent-Length: 0\r\n\r\n"]) as (_, pool):
         assert ask(pool).header(b"retry-after") == b"7"
@@ -182,7 +225,12 @@ def test_a_redirect_is_an_answer_like_any_other() -> None:
     ("pieces", "problem"),
     [
         ([CLOSE], "the connection was closed before an answer"),
-        ([b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", CLOSE], "the connection was closed before an answer"),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", CLOSE], "the connection was closed within an answer"),
+        ([b"HTTP/1.1 200 OK\r\nServer: x\r\n", CLOSE], "the connection was closed before an answer"),
+        (
+            [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", CLOSE],
+            "the connection was closed within an answer",
+        ),
         ([b"SSH-2.0-whatever\r\n"], "the answer is no HTTP/1.1"),
     ],
 )

@@ -37,7 +37,7 @@ def test_the_summary_says_what_came(capsys: pytest.CaptureFixture[str]) -> None:
         said(capsys, line())
         == """
 chatmaid, mix: 1/s for 10 s
-  10 planned, 10 requests sent; 0.9 successes/s
+  10 wanted, 10 requests sent; 0.9 successes/s
   9 ok, 1 with 429 (10 %), 0 failed
   429: asked to wait 12 s (median); 0 of 0 got through after the wait, 0 sent before it was over
                                    from the plan                      from sending

@@ -44,7 +44,7 @@
     const section = made("section");
     section.append(made("h2", `${line.provider}, ${line.scenario}`));
     const all = line.outcomes;
-    section.append(made("p", `${line.offered} planned, ${line.sent} sent, ${all.ok} ok, ${all.limited} with 429 (${share(all.limited, line.sent)}), ${all.failed + all.timeout} failed, ${line.dropped} dropped, ${line.early_retries} sent too early; ${line.goodput.toFixed(2)} successes/s`));
+    section.append(made("p", `${line.offered} wanted, ${line.sent} sent, ${all.ok} ok, ${all.limited} with 429 (${share(all.limited, line.sent)}), ${all.failed + all.timeout} failed, ${line.dropped} dropped, ${line.early_retries} sent too early; ${line.goodput.toFixed(2)} successes/s`));
     if (line.bottleneck) section.append(made("p", `No verdict: ${line.bottleneck}`, "bad"));
     for (const one of line.thresholds) section.append(made("p", `${one.kept === null ? "no verdict" : one.kept ? "kept" : "BROKEN"}: ${one.name} at most ${one.limit}, got ${one.got ?? "none"}`, one.kept === null ? "soft" : one.kept ? "good" : "bad"));
     const timed = Object.entries(line.quantiles).filter(([, one]) => one.service.count);
