@@ -50,6 +50,7 @@ class Evidence:
             if exchange.operation and exchange.response:
                 by_operation[exchange.operation].append(Answered(exchange, exchange.response))
         object.__setattr__(self, "_found", {})
+        object.__setattr__(self, "_written", {})
         object.__setattr__(self, "_by_source", by_source)
         object.__setattr__(self, "_by_operation", by_operation)
         object.__setattr__(self, "_by_seq", {exchange.seq: exchange for exchange in self.exchanges})
@@ -82,6 +83,14 @@ class Evidence:
         fitting = {code for code in {one.response.status for one in some} if fits(status, code)}
         found = [one for one in some if one.response.status in fitting]
         return sorted(found, key=lambda one: one.seq) if len(chosen) > 1 else found
+
+    def writes(self, pattern: str) -> bool:
+        """Whether any answer holds a text that fits the whole pattern."""
+        known: dict[str, bool] = self.__dict__["_written"]
+        if pattern not in known:
+            quoted = re.compile(f'"{pattern.removeprefix("^").removesuffix("$")}"')
+            known[pattern] = any(one.response and quoted.search(one.response.body) for one in self.exchanges)
+        return known[pattern]
 
     def at(self, seqs: Iterable[int]) -> list[Exchange]:
         """The exchanges with these numbers; a number may be that of a delivery, which is none."""

@@ -37,6 +37,8 @@ class SchemaError:
     """Where in the value."""
     expected: str
     keyword: str
+    example: str = ""
+    """The pattern that the value does not match, where only the documents' examples show it; else ''."""
 
 
 @dataclass(frozen=True)
@@ -269,7 +271,9 @@ def _schema_error(error: jsonschema.ValidationError) -> SchemaError:
         names: Any = error.validator_value
         missing = next((name for name in names if error.message.startswith(repr(name))), "")
         return SchemaError(join(at, missing), "present", "required")
-    return SchemaError(at, _expectation(str(error.validator), error.validator_value), str(error.validator))
+    keyword, wanted = str(error.validator), error.validator_value
+    shown_only = keyword == "pattern" and isinstance(error.schema, Mapping) and error.schema.get("x-by-example")
+    return SchemaError(at, _expectation(keyword, wanted), keyword, str(wanted) if shown_only else "")
 
 
 def _expectation(keyword: str, value: Any) -> str:  # noqa: ANN401 - any JSON value

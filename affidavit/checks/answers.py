@@ -102,7 +102,7 @@ def header(case: Case) -> Judgement:
         elif value is not None and schema is not None:
             findings += [
                 case.finding(f"{name} {error.expected}", f"{name}: {shown(value)}", one)
-                for error in case.openapi.inline_errors(schema, _typed(value, schema))
+                for error in case.errors(schema, _typed(value, schema))
             ]
     return judgement(judged, findings, _why(case) if case.steps() else "no such answer was seen")
 

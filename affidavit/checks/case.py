@@ -16,7 +16,7 @@ from typing import Any
 from affidavit.evidence import TOO_MANY, Answered, Evidence, fits, spoken
 from affidavit.exchange import ABSENT, Exchange
 from affidavit.finding import Finding, Judgement
-from affidavit.openapi_document import OpenApiDocument
+from affidavit.openapi_document import OpenApiDocument, SchemaError
 from affidavit.pointer import first, locate, values
 from affidavit.probes.script import Call, Script
 from affidavit.profile import Profile
@@ -81,6 +81,18 @@ class Case:
         """A finding of this check."""
         proof = [where] if isinstance(where, Answered) else where
         return Finding(self.check, expected, got, tuple(one.seq for one in proof), pointer)
+
+    def errors(self, schema: str | Mapping[str, Any], value: Any) -> list[SchemaError]:  # noqa: ANN401 - JSON value
+        """What a schema, by its pointer into the document or given in place, does not allow in a value.
+
+        A form that only examples show is held against a target that uses it elsewhere, and not against one that has
+        another form throughout.
+        """
+        if isinstance(schema, str):
+            found = self.openapi.errors(schema, value)
+        else:
+            found = self.openapi.inline_errors(schema, value)
+        return [error for error in found if not error.example or self.evidence.writes(error.example)]
 
     def conditions(self) -> list[list[Answered]]:
         """The answers of each step of the params `once` that ended with their status."""

@@ -59,7 +59,7 @@ def shape(case: Case) -> Judgement:
         if one.response.json is ABSENT:
             findings.append(case.finding("a JSON body", shown(one.response.body), one))
             continue
-        errors = case.openapi.errors(schema, _expanded(one.response.json))
+        errors = case.errors(schema, _expanded(one.response.json))
         findings += [_from_schema(case, one, error, "") for error in errors]
     return judgement(judged, findings, "no such answer was seen")
 
@@ -220,9 +220,9 @@ def _field_findings(case: Case, one: Answered, pointer: str, got: Any) -> Iterat
     got = _expanded(got)
     errors: list[SchemaError] = []
     for sub in governing:
-        errors += case.openapi.errors(sub, got)
+        errors += case.errors(sub, got)
     if case.param("schema") is not None:
-        errors += case.openapi.inline_errors(case.param("schema"), got)
+        errors += case.errors(case.param("schema"), got)
     for error in _unique(errors):
         yield _from_schema(case, one, error, pointer)
 
@@ -252,7 +252,7 @@ def _value_findings(case: Case, one: Answered, pointer: str, got: Any) -> Iterat
         if got is ABSENT:
             wrong = "present"
         else:
-            for error in case.openapi.inline_errors(params["schema"], got):
+            for error in case.errors(params["schema"], got):
                 yield _from_schema(case, one, error, pointer)
     if wrong:
         yield case.finding(f"{pointer or 'body'}: {wrong}", shown(got), one, pointer)

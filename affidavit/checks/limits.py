@@ -31,7 +31,8 @@ def remaining_falls(case: Case) -> Judgement:
     """Within a window Remaining falls by one per request of the key, and nothing is refused while some remain."""
     judged: dict[int, None] = {}
     findings: list[Finding] = []
-    for answers in _by_key(case).values():
+    for role, answers in _by_key(case).items():
+        lost = _unanswered(case, role)
         for one in answers:
             left = _header(case.profile.rate_limit.remaining_header, one)
             if left is not None and left < 0:
@@ -39,7 +40,7 @@ def remaining_falls(case: Case) -> Judgement:
         start, counted = answers[0], 0
         for before, after in itertools.pairwise(answers):
             step = _step(case, before, after)
-            if step is None:
+            if step is None or _any_between(lost, before, after):
                 start, counted = after, 0
                 continue
             judged[after.seq] = None
@@ -49,6 +50,15 @@ def remaining_falls(case: Case) -> Judgement:
                 findings.append(case.finding(*problem, [before, after]))
                 start, counted = after, 0
     return judgement(judged, findings, "no two answers of one window announced Remaining")
+
+
+def _unanswered(case: Case, role: str | None) -> list[int]:
+    """The numbers of a key's requests that got no answer: nobody knows whether they were counted."""
+    return [one.seq for one in case.evidence.exchanges if one.role == role and one.response is None]
+
+
+def _any_between(seqs: list[int], before: Answered, after: Answered) -> bool:
+    return any(before.seq < seq < after.seq for seq in seqs)
 
 
 def _misfall(  # noqa: PLR0913, PLR0917 - two neighbours, and the run of requests they end
@@ -259,8 +269,11 @@ def _sufficient(case: Case) -> Judgement:
     judged: list[Answered] = []
     findings: list[Finding] = []
     why = "no 429 was met"
-    for answers in _by_caller(case).values():
+    for (role, _), answers in _by_caller(case).items():
+        lost = _unanswered(case, role)
         for refusal, one in itertools.pairwise(answers):
+            if _any_between(lost, refusal, one):
+                continue
             wait = wait_of(case, refusal) if refusal.response.status == TOO_MANY else None
             if refusal.response.status == TOO_MANY:
                 why = "no request came after the announced wait" if wait is not None else "the 429 did not say how long"
@@ -304,7 +317,8 @@ def _too_early(case: Case, step: str, answers: list[Answered], refusal: Answered
         and one.seq < refusal.seq
         and one.response.status != TOO_MANY
     ]
-    if len(admitted) < limit:
+    lost = [seq for seq in _unanswered(case, refusal.exchange.role) if seq < refusal.seq]
+    if len(admitted) + len(lost) < limit:
         expected = f"{limit} requests in {case.profile.rate_limit.window_seconds:g} s before a 429"
         yield case.finding(expected, f"429 after {len(admitted)} requests", [answers[0], refusal])
     over = [one for one in answers if one.seq < refusal.seq]

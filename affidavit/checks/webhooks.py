@@ -191,9 +191,9 @@ def _field_findings(case: Case, one: Delivery, schema: str | None, pointer: str,
         return [_finding(case, f"{pointer} present", "absent", [one])] if required else []
     errors = []
     for sub in case.openapi.schemas_at(schema, case.param("at")) if schema else []:
-        errors += case.openapi.errors(sub, value)
+        errors += case.errors(sub, value)
     if case.param("schema") is not None:
-        errors += case.openapi.inline_errors(case.param("schema"), value)
+        errors += case.errors(case.param("schema"), value)
     return [_finding(case, f"{pointer}: {error.expected}", shown(value), [one]) for error in dict.fromkeys(errors)]
 
 

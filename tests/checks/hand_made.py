@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -14,6 +15,7 @@ from affidavit.documents import load_catalog
 from affidavit.evidence import Evidence
 from affidavit.exchange import Delivery, Exchange, Request, Response
 from affidavit.finding import Judgement
+from affidavit.verdict import judge
 
 Query = Iterable[tuple[str, Any]]
 
@@ -62,6 +64,12 @@ class Talk:
         )  # fmt: skip
         return self
 
+    def unanswered(self, operation: str, *, source: str = "any/step", role: str = "main", at: float = 0.0) -> Talk:
+        """One more request, whose connection broke before an answer came."""
+        self.answered(operation, "", source=source, role=role, at=at)
+        self.exchanges[-1] = replace(self.exchanges[-1], response=None, error="ReadError: the connection broke")
+        return self
+
     def heard(
         self,
         body: object,
@@ -88,3 +96,8 @@ class Talk:
         """`kept`, `broken`, or why it is undecided."""
         found = self.judged(check, **params)
         return "broken" if found.findings else "kept" if found.judged else found.missing
+
+    def verdict(self, claim: str) -> str:
+        """What becomes of a claim of the ledger."""
+        evidence = Evidence(tuple(self.exchanges), tuple(self.deliveries), embedded=self.embedded)
+        return next(str(one.kind) for one in judge(catalog(self.provider), evidence) if one.claim == claim)

@@ -96,6 +96,24 @@ def test_requests_under_way_together_have_no_order() -> None:
     assert talk.says("remaining-falls") == "no two answers of one window announced Remaining"
 
 
+@pytest.mark.parametrize(
+    ("lost", "verdict"), [(True, "no two answers of one window announced Remaining"), (False, "broken")]
+)
+def test_a_request_without_an_answer_may_have_been_counted(lost: bool, verdict: str) -> None:  # noqa: FBT001 - a case
+    talk = announced((0, 5))
+    if lost:
+        talk.unanswered("getAccount", at=START + 1)
+    talk.answered("getAccount", {}, headers=headers(3, at=2), at=START + 2)
+    assert talk.says("remaining-falls") == verdict
+
+
+def test_a_request_without_an_answer_may_have_taken_the_last_room() -> None:
+    talk = burst("oo")
+    talk.unanswered("getAccount", role="free", at=START + 0.2)
+    flooded(talk, "x", start=0.3)
+    assert talk.says("limited", step=FLOOD, requests=3) == "kept"
+
+
 def test_each_key_has_its_own_remaining() -> None:
     talk = announced((0, 5))
     talk.answered("getAccount", {}, headers=headers(19, at=1), at=START + 1, role="second")
@@ -281,6 +299,12 @@ def test_the_wait_may_stand_in_the_body_where_that_is_documented(body: object, v
 def test_after_the_announced_wait_the_key_is_admitted(after: float, status: int, verdict: str) -> None:
     talk = refusal(30).answered("getAccount", {}, status, at=START + after)
     assert talk.says("retry-after", rule="sufficient") == verdict
+
+
+def test_a_request_without_an_answer_may_have_used_what_came_back() -> None:
+    talk = refusal(30).unanswered("getAccount", at=START + 30)
+    talk.answered("getAccount", {}, 429, at=START + 31)
+    assert talk.says("retry-after", rule="sufficient") == "no 429 was met"
 
 
 def test_a_wait_in_milliseconds_shows_by_who_is_served_long_before() -> None:
