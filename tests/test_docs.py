@@ -379,7 +379,7 @@ def test_every_heading_a_message_sends_to_exists() -> None:
 @pytest.mark.parametrize(
     ("title", "table", "known"),
     [
-        ("openapi.yaml", 0, {"x-risk", "x-simulated-when", "x-recipients"}),
+        ("openapi.yaml", 0, {"x-risk", "x-simulated-when", "x-recipients", "x-by-example"}),
         ("claims.yaml", 0, _CLAIM_KEYS),
         ("probes.yaml", 0, script._PROBE_KEYS),
         ("probes.yaml", 2, script._CALL_KEYS),
