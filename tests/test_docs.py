@@ -107,6 +107,7 @@ NOT_RUN = {
     ".venv/bin/locust -f load/ --headless --rate 10/s --duration 30s ChatmaidSend WhatsapiList": "as above",
     ".venv/bin/locust -f load/ --headless --processes 2 --rate 500/s ChatmaidSend": "as above",
     "make bench-load": "takes minutes; tests/bench_load does its short form",
+    "make score PEERS=1": "takes an hour; tests/meta holds every fault",
     ".ci/run": "runs these tests",
     ".venv/bin/pytest contract_tests --provider chatmaid": "asks as much as `make contract`",
     "make sandbox": "serves until Ctrl-C; tests/sandbox does it",
