@@ -13,7 +13,7 @@ import click
 
 from affidavit.documents import load_catalog
 from affidavit.errors import IncompleteError, RecordError, UsageError
-from affidavit.load.capacity import INTERVALS, Quota, measured, planned
+from affidavit.load.capacity import INTERVALS, Quota, limits_by_key, measured, planned
 from affidavit.profile import Profile
 from affidavit.recorded import LOAD
 from affidavit.recorder import read_run, record_at
@@ -23,7 +23,7 @@ T = TypeVar("T")
 GUESSED_POLLS = (1.0, 2.0, 4.0, 8.0)
 """Polls per message that are shown when nobody names a number."""
 GUESS = "examples; give --polls-per-message"
-NOTHING_SENT = "nothing, the run sent no message: what fits is reckoned from the limit alone"
+NOTHING_SENT = "nothing, since the run sent no message"
 
 
 def _finite(_context: click.Context, _parameter: click.Parameter, value: T) -> T:
@@ -81,7 +81,9 @@ def capacity_command(  # noqa: PLR0913, PLR0917 - the options of a command line
             raise UsageError("--poll-every needs the record of a load run, which says how long deliveries take")
         profile = load_catalog(provider).profile if provider else None
         quota = _quota(profile, plan, limit, window)
-        show_capacity(_title(profile, plan), planned(quota, polls) if polls else planned(quota, GUESSED_POLLS, GUESS))
+        show_capacity(
+            _title(profile, plan, ": "), planned(quota, polls) if polls else planned(quota, GUESSED_POLLS, GUESS)
+        )
         return
     if polls:
         raise UsageError("--polls-per-message is read from the record; leave one of the two out")
@@ -106,12 +108,23 @@ def _show_measured(  # noqa: PLR0913, PLR0917 - the options of a command line
 ) -> None:
     catalog = load_catalog(line["provider"])
     profile, operations = catalog.profile, catalog.openapi.operations
-    quota = _quota(profile, plan, limit, window, line)
-    chance = random.Random(seed)  # noqa: S311 - weights of a bootstrap, no secret
-    answer = measured(quota, line, every, chance)
-    if all(name in operations and operations[name].method == "GET" for name in line["operations"]):
-        answer = replace(answer, evidence=NOTHING_SENT)
-    show_capacity(f"{_title(profile, plan)}, {line['scenario']}", answer)
+    only_read = all(name in operations and operations[name].method == "GET" for name in line["operations"])
+    for quota, roles in _by_key(_quota(profile, plan, limit, window, line), line):
+        chance = random.Random(seed)  # noqa: S311 - weights of a bootstrap, no secret
+        answer = measured(quota, line, every, chance)
+        if only_read:
+            answer = replace(answer, ways=(), evidence=NOTHING_SENT)
+        keys = f" ({', '.join(roles)})" if roles else ""
+        show_capacity(f"{_title(profile, plan)}, {line['scenario']}{keys}: ", answer)
+
+
+def _by_key(quota: Quota, line: Mapping[str, Any]) -> list[tuple[Quota, list[str]]]:
+    """The quotas of the run with the keys that have each; no keys where all have the same."""
+    limits = limits_by_key(line) if quota.announced else {}
+    if len(set(limits.values())) < 2:
+        return [(quota, [])]
+    each = sorted(set(limits.values()))
+    return [(replace(quota, requests=one), [role for role in limits if limits[role] == one]) for one in each]
 
 
 def _lines(record: Path) -> list[dict[str, Any]]:
@@ -145,7 +158,7 @@ def _quota(
         return Quota(plans[plan], seconds, f"the documented plan {plan}")
     seen = [row[5] for row in line["series"] if row[5]] if line else []
     if seen:
-        return Quota(max(seen), seconds, "the answers of the run")
+        return Quota(max(seen), seconds, "the answers of the run", announced=True)
     if known is None or known.requests is None:
         raise UsageError("capacity needs a limit: name --provider and --plan, or --limit and --window")
     if known.plans and not line:
@@ -154,6 +167,7 @@ def _quota(
     return Quota(known.requests, seconds, origin, guessed=not known.documented)
 
 
-def _title(profile: Profile | None, plan: str | None) -> str:
-    parts = [profile.title if profile else "A key", f"plan {plan}" if plan else ""]
-    return ", ".join(filter(None, parts))
+def _title(profile: Profile | None, plan: str | None, end: str = "") -> str:
+    """Who and which plan, and the end when there is any of them."""
+    text = ", ".join(filter(None, [profile.title if profile else "", f"plan {plan}" if plan else ""]))
+    return text and text + end

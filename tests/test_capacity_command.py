@@ -34,6 +34,21 @@ def record(folder: Path, *, limit: int | None = 20, complete: bool = True, ended
     return str(folder / "run.ndjson")
 
 
+def test_keys_with_limits_of_their_own_are_told_apart(tmp_path: Path) -> None:
+    results = Results("whatsapi", "mix")
+    for number in range(60):
+        role, limit = (("main", 500), ("free", 20), ("basic", 100))[number % 3]
+        results.add(Outcome(number / 6, number / 6, number / 6, "sendMessage", role, Kind.OK, 202, 5, limit))
+    recorder = Recorder(tmp_path / "run.ndjson", {"what": "load"})
+    recorder.result("load", line_of(results, {}, 10.0))
+    recorder.end(complete=True)
+    text = said(str(tmp_path))
+    for title in ("(free): 20", "(basic): 100", "(main): 500"):
+        assert f"WhatsAPI, mix {title} requests in 60 s for each key" in text
+    assert text.count("the run asked for 360 requests a minute of 620") == 3
+    assert "(" not in said(str(tmp_path), "--plan", "free").splitlines()[1]
+
+
 def test_a_plan_of_the_documents_says_what_fits() -> None:
     text = said("--provider", "whatsapi", "--plan", "basic", "--polls-per-message", "4")
     assert "WhatsAPI, plan basic: 100 requests in 60 s for each key" in text
@@ -44,7 +59,7 @@ def test_a_plan_of_the_documents_says_what_fits() -> None:
 
 
 def test_a_limit_without_a_provider_is_enough() -> None:
-    assert "A key: 6 requests in 3 s for each key\n  limit from: --limit" in said("--limit", "6", "--window", "3")
+    assert "\n6 requests in 3 s for each key\n  limit from: --limit" in said("--limit", "6", "--window", "3")
 
 
 def test_a_limit_that_no_document_names_is_called_a_guess() -> None:
@@ -151,6 +166,7 @@ def test_a_run_that_only_listed_says_that_it_sent_nothing_and_a_guessed_limit_is
     recorder.result("load", line_of(results, {}, 30.0))
     recorder.end(complete=True)
     text = said(str(tmp_path))
-    assert "polls from: nothing, the run sent no message" in text
+    assert "polls from: nothing, since the run sent no message" in text
+    assert "per message" not in text
     assert "not known: the quota of 100 requests a minute is a guess, and no answer was a 429" in text
     assert "quota-bound" not in text

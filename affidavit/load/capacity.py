@@ -8,7 +8,8 @@ seconds it is the sum over k of the part still on its way at `k * i`.
 Intervals hold 90 %. They come from a Bayesian bootstrap: the run's own messages under random weights, which costs no
 more for a million messages than for a hundred. They say what chance alone would change, not what another day would.
 
-Inelegant: a message that failed is left out of the times of delivery, though it needed polls until it had failed.
+Inelegant: a message that failed is left out of the times of delivery, though it needed polls until it had failed. And
+one that was never settled counts with as many polls as any other got, though it would have needed more.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from affidavit.load.survival import Cell, Survival, missing
+from affidavit.words import counted as plural
 
 DRAWS = 200
 LOW, HIGH = 0.05, 0.95
@@ -27,6 +29,7 @@ INTERVALS = (1.5, 5.0, 15.0, 60.0)
 """Seconds between two polls that are tried when nobody names others; the first is that of Chatmaid's own example."""
 LONGEST_WATCH = 600.0
 """Seconds after which a client stops asking for a message that has not moved."""
+NEVER = f"not there by the end, asked for until {LONGEST_WATCH:g} s"
 STRESSED_SHARE = 0.01
 """Part of the arrivals dropped or failed from which on the server counts as the limit."""
 
@@ -68,6 +71,8 @@ class Quota:
     """Seconds, above 0."""
     origin: str
     """Where the numbers come from, in words."""
+    announced: bool = False
+    """Whether answers named the requests, for each key its own."""
     guessed: bool = False
     """Whether neither a document, nor the target, nor the caller named the requests."""
 
@@ -122,15 +127,13 @@ def measured(quota: Quota, line: Mapping[str, Any], every: Sequence[float], chan
     Raises ValueError when the line's histograms are none.
     """
     ways, evidence = [_webhooks(quota)], []
-    counted = {float(polls): times for polls, times in line.get("polls", ())}
-    if counted:
-        ways.append(_way(quota, "polling as in the run", _bootstrapped(counted, _mean, chance)))
-        evidence.append(f"polls of {sum(counted.values())} messages")
+    looks = polls_needed(line)
+    if any(settled for _, settled in looks):
+        ways.append(_way(quota, "polling as in the run", _bootstrapped(looks, _area, chance)))
+        evidence.append(f"polls of {_counted(looks, 'not settled by the end')}")
     times = delivery_times(line)
     if times:
-        missing = sum(count for (_, arrived), count in times.items() if not arrived)
-        never = f" ({missing} not there by the end, asked for until {LONGEST_WATCH:g} s)" if missing else ""
-        evidence.append(f"delivery times of {sum(times.values())} messages{never}")
+        evidence.append(f"delivery times of {_counted(times, NEVER)}")
         for seconds in every:
             polls = _bootstrapped(times, _polls(seconds), chance)
             ways.append(_way(quota, f"polling every {seconds:g} s", polls))
@@ -138,10 +141,16 @@ def measured(quota: Quota, line: Mapping[str, Any], every: Sequence[float], chan
     return Answer(quota, tuple(ways), bound(quota, line, chance), said)
 
 
+def _counted(cells: Mapping[Cell, int], lacking: str) -> str:
+    """How many messages there were, and how many of them are known to lack something."""
+    open_ones = sum(times for (_, seen), times in cells.items() if not seen)
+    return plural(sum(cells.values()), "message") + (f" ({open_ones} {lacking})" if open_ones else "")
+
+
 def bound(quota: Quota, line: Mapping[str, Any], chance: Chance) -> str:
     """Whether the quota of the run's keys or the server ends first, in words."""
     rates = Counter((row[2] - row[3]) * 60 / line.get("width", 1) for row in line["series"][:-1] if row[1])
-    allowed = quota.per_minute * max(1, len(line["keys"]))
+    allowed = allowed_in(quota, line)
     if unknown := _no_verdict(quota, line, allowed, short=not rates):
         return f"not known: {unknown}"
     lost, limited, most = _lost(line), line["outcomes"]["limited"], max(rates)
@@ -152,6 +161,18 @@ def bound(quota: Quota, line: Mapping[str, Any], chance: Chance) -> str:
     if most >= allowed:
         return f"quota-bound: the server answered up to {most:.0f} requests a minute, and the quota is {allowed:.0f}"
     return f"neither was met: the run asked for {most:.0f} requests a minute of {allowed:.0f}; a faster one would tell"
+
+
+def allowed_in(quota: Quota, line: Mapping[str, Any]) -> float:
+    """Requests a minute that all keys of the run have together; a key's own where its answers named one."""
+    limits = limits_by_key(line) if quota.announced else {}
+    return sum(limits.get(role, quota.requests) for role in line["keys"] or [""]) * 60 / quota.window
+
+
+def limits_by_key(line: Mapping[str, Any]) -> dict[str, int]:
+    """The greatest limit that answers named, by role of the key."""
+    named = {role: [row[5] for row in key["series"] if row[5]] for role, key in line["keys"].items()}
+    return {role: max(limits) for role, limits in named.items() if limits}
 
 
 def _no_verdict(quota: Quota, line: Mapping[str, Any], allowed: float, *, short: bool) -> str:
@@ -180,6 +201,12 @@ def _lost(line: Mapping[str, Any]) -> int:
     outcomes = line["outcomes"]
     at_fault = sum(times for status, times in line["statuses"].items() if 400 <= int(status) < 500 and status != "429")
     return int(line["dropped"] + outcomes["timeout"] + max(0, outcomes["failed"] - at_fault))
+
+
+def polls_needed(line: Mapping[str, Any]) -> dict[Cell, int]:
+    """How often messages were asked for, whether they were settled then, and how many."""
+    settled = {(float(polls), True): times for polls, times in line.get("polls", ())}
+    return settled | {(float(polls), False): times for polls, times in line.get("polls_unsettled", ())}
 
 
 def delivery_times(line: Mapping[str, Any]) -> dict[Cell, int]:
@@ -216,6 +243,15 @@ def _polls(every: float) -> Callable[[Mapping[Cell, float]], float]:
         return total
 
     return expected
+
+
+def _area(cells: Mapping[Cell, float]) -> float:
+    """The mean of what was seen, where what was not needed more: at most as many as anything in the run needed."""
+    still, total, before = 1.0, 0.0, 0.0
+    for value, after in [*missing(cells), (max(value for value, _ in cells), 0.0)]:
+        total += still * (value - before)
+        still, before = after, value
+    return total
 
 
 def _mean(cells: Mapping[float, float]) -> float:

@@ -110,8 +110,8 @@ class Flow:
     """How messages are watched; () when nobody asks what becomes of them."""
     journeys: list[Journey] = field(default_factory=list)
     """Ended, and not yet taken by whoever counts them."""
-    polls: list[int] = field(default_factory=list)
-    """Of settled messages: how often each was asked for."""
+    polls: list[tuple[int, bool]] = field(default_factory=list)
+    """Of messages no longer watched: how often each was asked for, and whether that settled it."""
     nameless: int = 0
     """Sends whose answers named no message that could be watched, and not taken yet."""
     watched: dict[str, _Watched] = field(default_factory=dict)
@@ -218,8 +218,8 @@ class Flow:
         for way in self.ways:
             for name in self._misses(watched, way):
                 self.journeys.append(Journey(watched.accepted, name, way, None, now, failed))
-        if watched.polls:
-            self.polls.append(watched.polls)
+        if "polling" in self.ways:
+            self.polls.append((watched.polls, failed or not self._misses(watched, "polling")))
 
 
 def _is_id(value: Any) -> TypeGuard[str]:  # noqa: ANN401 - any JSON value

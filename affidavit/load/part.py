@@ -116,8 +116,8 @@ class Part:
         flow = self.flow
         for journey in flow.journeys:
             self.results.add_journey(journey)
-        for polls in flow.polls:
-            self.results.add_polls(polls)
+        for polls, settled in flow.polls:
+            self.results.add_polls(polls, settled=settled)
         if flow.nameless:
             self.results.add_problem(NAMELESS, flow.nameless)
         flow.nameless = 0

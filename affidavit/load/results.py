@@ -79,8 +79,8 @@ class Results:
         """From the intended start to the success, of requests refused at first."""
         self.delivery: dict[tuple[str, str], Survival] = {}
         """By how it was seen and state."""
-        self.polls: Counter[int] = Counter()
-        """How often a message's state was asked for -> of how many messages."""
+        self.polls: Counter[tuple[int, bool]] = Counter()
+        """How often a message's state was asked for, and whether it was settled then -> of how many messages."""
         self.statuses: Counter[int] = Counter()
         self.problems: Counter[str] = Counter()
         self.latest = 0.0
@@ -115,9 +115,9 @@ class Results:
         seconds = (journey.until if journey.seen is None else journey.seen) - journey.accepted
         survival.add(seconds, seen=journey.seen is not None, failed=journey.failed)
 
-    def add_polls(self, polls: int) -> None:
-        """Count one message whose state was asked for so often until it was settled."""
-        self.polls[min(polls, MOST_POLLS)] += 1
+    def add_polls(self, polls: int, *, settled: bool = True) -> None:
+        """Count one message whose state was asked for so often until it was settled, or nobody asked any more."""
+        self.polls[min(polls, MOST_POLLS), settled] += 1
 
     def merge(self, other: Results) -> None:
         """Add all that another has counted."""
@@ -156,7 +156,7 @@ class Results:
             "waits": self.waits.encode(),
             "recovery": self.recovery.encode(),
             "delivery": [[*way, survival.dump()] for way, survival in self.delivery.items()],
-            "polls": [*map(list, self.polls.items())],
+            "polls": [[*key, times] for key, times in self.polls.items()],
             "statuses": [*map(list, self.statuses.items())],
             "problems": dict(self.problems),
             "latest": self.latest,
@@ -173,7 +173,7 @@ class Results:
         results.waits = Histogram.decode(data["waits"])
         results.recovery = Histogram.decode(data["recovery"])
         results.delivery = {(by, state): Survival.load(one) for by, state, one in data["delivery"]}
-        results.polls.update(dict(data["polls"]))
+        results.polls.update({(polls, settled): times for polls, settled, times in data["polls"]})
         results.statuses.update(dict(data["statuses"]))
         results.problems.update(data["problems"])
         results.latest, results.lateness = data["latest"], data["lateness"]
@@ -274,7 +274,8 @@ def line_of(results: Results, plan: Mapping[str, Any], seconds: float, troubles:
             for role, timeline in sorted(results.timelines.items())
         },
         "delivery": _delivered(results),
-        "polls": sorted(map(list, results.polls.items())),
+        "polls": _polls(results, settled=True),
+        "polls_unsettled": _polls(results, settled=False),
         "statuses": {str(status): times for status, times in sorted(results.statuses.items())},
         "problems": dict(results.problems.most_common()),
         "bottleneck": "; ".join([*troubles, *_lack_of_room(results), *_lateness(counts, results.lateness)]),
@@ -310,6 +311,10 @@ def _delivered(results: Results) -> dict[str, dict[str, Any]]:
             "censored_histogram": survival.censored.encode(),
         }
     return shown
+
+
+def _polls(results: Results, *, settled: bool) -> list[list[int]]:
+    return sorted([polls, times] for (polls, there), times in results.polls.items() if there is settled)
 
 
 def _shown(counts: Counter[str]) -> dict[str, int]:

@@ -12,8 +12,16 @@ from affidavit.load.capacity import Answer, Range
 def show_capacity(title: str, answer: Answer) -> None:
     """Quota, what each way of learning the outcome leaves room for, and which bound comes first."""
     quota = answer.quota
-    click.secho(f"\n{title}: {quota.requests} requests in {quota.window:g} s for each key", bold=True)
-    click.echo(f"  limit from: {quota.origin}; polls from: {answer.evidence}")
+    click.secho(f"\n{title}{quota.requests} requests in {quota.window:g} s for each key", bold=True)
+    click.echo(f"  limit from: {quota.origin}")
+    click.echo(f"  polls from: {answer.evidence}")
+    if answer.ways:
+        _show_ways(answer)
+    if answer.bound:
+        click.echo(f"  {answer.bound}")
+
+
+def _show_ways(answer: Answer) -> None:
     wide = max(len(way.name) for way in answer.ways)
     click.echo(f"  {'':{wide}}  {'requests per message':>26}  {'messages per minute':>24}")
     for way in answer.ways:
@@ -22,9 +30,7 @@ def show_capacity(title: str, answer: Answer) -> None:
     most = answer.crossing
     if most:
         fits = f"  Polling fits up to {_down(most.sends.low)} messages a minute ({most.name})."
-        click.echo(f"{fits} Beyond it only webhooks do, up to {_down(quota.per_minute)}.")
-    if answer.bound:
-        click.echo(f"  {answer.bound}")
+        click.echo(f"{fits} Beyond it only webhooks do, up to {_down(answer.quota.per_minute)}.")
 
 
 def _ranged(value: Range, *, upwards: bool) -> str:

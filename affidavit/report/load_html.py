@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 PAGE = HERE / "load_page"
 SCRIPTS = (HERE / "vendor" / "uPlot.iife.min.js", PAGE / "page.js")
 STYLES = (HERE / "vendor" / "uPlot.min.css", PAGE / "page.css")
-UNSEEN = ("histograms", "problems", "statuses", "polls", "delivery")
+UNSEEN = ("histograms", "problems", "statuses", "polls", "polls_unsettled", "delivery")
 """Fields of a line that the page does not draw."""
 
 

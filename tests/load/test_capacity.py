@@ -71,6 +71,28 @@ def test_the_polls_of_the_run_give_an_estimate_with_its_interval() -> None:
     assert polling.sends.low < 5 < polling.sends.high
 
 
+def test_a_message_that_was_not_settled_needed_at_least_as_many_polls() -> None:
+    # One settled with its 2nd poll, one with its 4th, and one was asked once when the run ended: it shares the fate of
+    # the other two. To leave it out or to count one poll for it would make polling look cheaper than it is.
+    made = results()
+    for polls, settled in ((2, True), (4, True), (1, False)):
+        made.add_polls(polls, settled=settled)
+    one = answer(made)
+    assert way(one, "polling as in the run").polls.best == pytest.approx(3)
+    assert "polls of 3 messages (1 not settled by the end)" in one.evidence
+    # Settled with the 2nd poll, and not settled with the 6th: at least (2 + 6) / 2.
+    made = results()
+    made.add_polls(2)
+    made.add_polls(6, settled=False)
+    assert way(answer(made), "polling as in the run").polls.best == pytest.approx(4)
+
+
+def test_when_nothing_was_settled_nobody_knows_how_many_polls_are_needed() -> None:
+    made = results()
+    made.add_polls(3, settled=False)
+    assert [each.name for each in answer(made).ways] == ["webhooks, no polling"]
+
+
 def delivered(made: Results, *seconds: float | None, watched: float = 30.0, by: str = "polling") -> Results:
     for seen in seconds:
         until = watched if seen is None else seen

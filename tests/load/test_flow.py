@@ -54,7 +54,17 @@ def test_a_followed_message_is_polled_until_it_is_delivered(recipe: Recipe) -> N
     assert shot is None
     assert looks == [(POLL, "m1", 1.5), (POLL, "m1", 2.6), (POLL, "m1", 3.7)]
     assert state_of(one) == {("polling", "sent"): 2.7, ("polling", "delivered"): 3.8}
-    assert (one.polls, one.watched) == ([3], {})
+    assert (one.polls, one.watched) == ([(3, True)], {})
+
+
+def test_polls_are_counted_of_what_was_settled_and_of_what_was_not(recipe: Recipe) -> None:
+    one = flow(recipe, "polling", follow=True)
+    assert one.answered(SEND_NOW, Kind.OK, sent("at once", "delivered"), 0.0) is None
+    shot = one.answered(SEND_NOW, Kind.OK, sent("never"), 0.0)
+    assert shot is not None
+    one.answered(shot, Kind.OK, sent("never"), 1.0)
+    one.give_up(31.0)
+    assert one.polls == [(0, True), (1, False)]
 
 
 def test_an_id_that_nobody_can_write_is_no_message_to_watch(recipe: Recipe) -> None:
