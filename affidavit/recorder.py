@@ -12,6 +12,11 @@ from affidavit.errors import RecordError
 from affidavit.exchange import Delivery, Exchange, Request, Response
 from affidavit.recorded import LOAD, Line, Recorded, fold
 
+try:
+    import fcntl
+except ImportError:  # where there is no such lock, two runs can write the same file
+    fcntl = None  # type: ignore[assignment]  # as above
+
 VERSION = 1
 RECORD = "run.ndjson"
 _FIELDS: Mapping[str, Mapping[str, type]] = {
@@ -30,13 +35,25 @@ _EXCHANGE: Mapping[str, type | tuple[type, ...]] = {
 class Recorder:
     """Appends events to a record; every line is complete the moment it is written."""
 
-    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
-        """Create the file and write the manifest."""
+    def __init__(self, path: Path, manifest: dict[str, Any], *, alone: bool = False) -> None:
+        """Create the file and write the manifest. `alone`: raises BlockingIOError while another run writes there."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.skipped: dict[str, str] = {}
         """Step -> why it was not asked, as whoever reads the record will have it."""
-        self._file: IO[str] = path.open("w", encoding="utf-8")
+        self._file: IO[str] = path.open("a" if alone else "w", encoding="utf-8")
+        if alone:
+            self._lock()
+            self._file.truncate(0)
         self._write({"kind": "manifest", "version": VERSION, **manifest})
+
+    def _lock(self) -> None:
+        """Until the file is closed. Raises BlockingIOError."""
+        try:
+            if fcntl is not None:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise
 
     def exchange(self, exchange: Exchange) -> None:
         """One request with its answer."""

@@ -13,6 +13,7 @@ import os
 import platform
 import sys
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -32,17 +33,17 @@ from locust.web import WebUI
 from _dispatching import OnePerProcess
 from _hooks import Hooks, role_for_hooks
 from _player import Player, Role
-from affidavit.errors import AffidavitError, ExitCode, TargetError, UsageError
+from affidavit.errors import AffidavitError, ExitCode, SandboxError, TargetError, UsageError
 from affidavit.keys import checked_recipient
 from affidavit.load.arrivals import shares
 from affidavit.load.dispatch import FAILED_ITSELF, NOT_LET_IN
-from affidavit.load.options import told
+from affidavit.load.options import count, given, told
 from affidavit.load.part import means_of
 from affidavit.load.results import Results, line_of
 from affidavit.load.scenario import Scenario, roles_for
 from affidavit.load.target import Sandbox, Target, Wanted, prepare, real_targets
 from affidavit.load.thresholds import Threshold, exit_code, judged, read_threshold
-from affidavit.recorder import Recorder
+from affidavit.recorder import RECORD, Recorder
 from affidavit.redaction import Redactor, masked
 from affidavit.report.files import mark_latest
 from affidavit.report.load import show_load, write_load
@@ -129,6 +130,9 @@ class Conductor:
             self.run.start()
         except AffidavitError as problem:
             self._give_up(problem)
+        except Exception as problem:  # noqa: BLE001 - Locust would swallow it, and wait for ever
+            traceback.print_exc()
+            self._give_up(SandboxError(f"{FAILED_ITSELF}: {type(problem).__name__}"))
 
     def end(self, why: str) -> None:
         """The run is to end now; returns when it has."""
@@ -148,7 +152,7 @@ class Conductor:
     def show(self) -> None:
         """The summary, after Locust's own tables."""
         if self.run is not None and self.run.lines:
-            show_load(self.run.lines, self.run.folder, self.run.broken)
+            show_load(self.run.lines, self.run.folder, self.run.broken, written=self.run.written)
 
     def _open(self) -> None:
         """Start what has to be there before the first run. Raises UsageError, KeysError and SandboxError."""
@@ -219,12 +223,10 @@ class Conductor:
         if not providers or self._sandbox is not None:
             return
         options = self.options
-        limit = str(options.get("sandbox_limit") or "")
-        if limit and not limit.isdecimal():
-            raise UsageError(f"--sandbox-limit is {limit!r}, expected a whole number of requests per minute")
+        limit = given(options, "sandbox_limit", count, None)
         names = sorted({one.provider for one in self.known.values()}) if self.web_ui else providers
         hooks = self.hooks.base if self.hooks else None
-        self._sandbox = Sandbox(names, options.get("fault") or (), int(limit) if limit else None, hooks)
+        self._sandbox = Sandbox(names, options.get("fault") or (), limit, hooks)
         self._sandbox.start()
 
     def _announce(self, targets: Mapping[str, Target | None]) -> None:
@@ -311,7 +313,15 @@ class Run:
         self._troubles: list[str] = []
         self._began = time.monotonic()
         keys = {f"{one.scenario.provider}-{role}": key for one in roles for role, key in one.target.keys.items()}
-        self._recorder = Recorder(self.folder / "run.ndjson", self._manifest(Redactor(keys)))
+        self.written = False
+        """Whether the files of the run are whole."""
+        try:
+            self._recorder = Recorder(self.folder / RECORD, self._manifest(Redactor(keys)), alone=True)
+        except BlockingIOError as problem:
+            raise UsageError(f"another run writes to {self.folder} now: name another folder with --out") from problem
+        except OSError as problem:
+            why = problem.strerror or problem
+            raise UsageError(f"{self.folder} takes no results ({why}): name another folder with --out") from problem
 
     def start(self) -> None:
         """Let all processes begin, and watch over them. Raises UsageError and TargetError."""
@@ -484,9 +494,12 @@ class Run:
             self._recorder.end(complete=not self.broken, reason=self.broken)
             write_load(self.folder, self.lines, self.broken)
             mark_latest(self.folder, self.folder)
+            self.written = True
         except OSError as problem:
             self._note(f"the results cannot be written: {problem.strerror or problem}")
             click.echo(f"affidavit: {self.broken}", err=True)
+            for line in self.lines:
+                line["thresholds"] = judged(line, self.conductor.thresholds, complete=False)
 
     def _manifest(self, redactor: Redactor) -> dict[str, Any]:
         return {

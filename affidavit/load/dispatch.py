@@ -249,7 +249,7 @@ class Dispatcher:
         line = self._lines[shot.role]
         wait = 0.0
         if kind is Kind.LIMITED:
-            response = _response(answer)
+            response = response_of(answer)
             promised = promised_wait(response, self._limit)
             wait = promised or 0.0
             seconds = self._limit.window_seconds if promised is None else promised
@@ -257,7 +257,7 @@ class Dispatcher:
             self._told_to_wait(shot.role, seconds, promised is not None)
         else:
             left = counts.get("remaining")
-            line.answered(now, left=left, reset=wait_for_reset(_response(answer), self._limit) if left == 0 else None)
+            line.answered(now, left=left, reset=wait_for_reset(response_of(answer), self._limit) if left == 0 else None)
         problem = answer.problem or ("" if kind in {Kind.OK, Kind.LIMITED} else f"status {answer.status}")
         self._record(shot, kind, answer.started - self._start, now, answer.status, counts, wait, problem)
         self._look_for_life(answer, now)
@@ -390,6 +390,7 @@ def _kind(answer: Answer) -> Kind:
     return Kind.OK if 200 <= answer.status < 300 else Kind.FAILED
 
 
-def _response(answer: Answer) -> Response:
+def response_of(answer: Answer) -> Response:
+    """The answer in the form in which its waits are read."""
     headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers)
     return Response(answer.status, headers, answer.content.decode("utf-8", "backslashreplace"))

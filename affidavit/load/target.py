@@ -22,10 +22,12 @@ from gevent.event import AsyncResult
 from affidavit.catalog import Catalog
 from affidavit.documents import load_catalog, load_recipe
 from affidavit.errors import KeysError, SandboxError, TargetError, UsageError
+from affidavit.evidence import TOO_MANY
 from affidavit.keys import chosen, read_keys
-from affidavit.load.dispatch import REFUSED_KEY
+from affidavit.load.dispatch import REFUSED_KEY, response_of
 from affidavit.load.recipe import Recipe, Writer, saved
 from affidavit.load.wire import Answer, Pool, resolve
+from affidavit.pacing import wait_after_refusal
 from affidavit.profile import MAIN
 from affidavit.safety import Policy
 from affidavit.template import Scope
@@ -231,6 +233,12 @@ def prepare(target: Target, role: str, timeout: float) -> dict[str, Any]:
         return {}
     wording = target.writer(role).word(asked, role, target.keys[role])
     answer = ask(target, wording.head, timeout)
+    if answer.status == TOO_MANY:
+        wait = wait_after_refusal(response_of(answer), target.catalog.profile.rate_limit)
+        raise TargetError(
+            f"{target.base} answers {wording.operation} with 429: the limit of the key {role!r} is used up; "
+            f"start again in {wait:.0f} s"
+        )
     if answer.status in REFUSED_KEY:
         raise KeysError(f"{target.base} refuses the key {role!r} with {answer.status}: check it, or use another")
     if not 200 <= answer.status < 300:

@@ -99,7 +99,7 @@ def _exact(threshold: Mapping[str, Any]) -> str:
     return f"{got} against {limit}" if threshold["kept"] is False and text == shown(name, limit) else text
 
 
-def show_load(lines: Sequence[Line], folder: Path, broken_off: str = "") -> None:
+def show_load(lines: Sequence[Line], folder: Path, broken_off: str = "", *, written: bool = True) -> None:
     """Every scenario: what was asked and answered, how fast, what arrived, and the thresholds last."""
     for line in lines:
         click.secho(f"\n{line['provider']}, {line['scenario']}{_planned(line['plan'])}", bold=True)
@@ -108,7 +108,8 @@ def show_load(lines: Sequence[Line], folder: Path, broken_off: str = "") -> None
         _show_verdict(line, broken_off)
     if broken_off:
         click.secho(f"  broken off: {broken_off}", fg="yellow")
-    click.echo(f"  files: {folder}/run.ndjson, {', '.join(FILES)}")
+    if written:
+        click.echo(f"  files: {folder}/run.ndjson, {', '.join(FILES)}")
 
 
 def _planned(plan: Mapping[str, Any]) -> str:

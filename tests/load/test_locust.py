@@ -63,6 +63,8 @@ def test_as_typed_it_asks_sandboxes_of_its_own_and_leaves_none_behind(tmp_path: 
             ["--budget", "2", "ChatmaidSend", "ChatmaidList"],
             "--budget is 2, expected 3 or more: 1 request to prepare the run, and one for each of 2 scenarios",
         ),
+        (["--sandbox-limit", "0"], "--sandbox-limit is '0', expected a whole number from 1"),
+        (["--out", __file__, "ChatmaidSend"], "takes no results (File exists): name another folder with --out"),
         (["--no-such-option"], "unrecognized arguments: --no-such-option"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",

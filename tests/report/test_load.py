@@ -68,6 +68,11 @@ def test_an_unsound_run_says_why_and_is_neither_kept_nor_broken(
     assert "BROKEN" not in text
 
 
+def test_files_that_could_not_be_written_are_not_named(capsys: pytest.CaptureFixture[str]) -> None:
+    show_load([line()], Path("reports/load"), "the results cannot be written: no space", written=False)
+    assert "files:" not in capsys.readouterr().out
+
+
 def test_what_is_hardly_broken_is_not_rounded_to_its_limit(capsys: pytest.CaptureFixture[str]) -> None:
     assert "BROKEN      limited at most 10 %: 0.1 against 0.09999\n" in said(capsys, line(limit=0.09999))
 
