@@ -7,12 +7,8 @@ network at all.
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import asdict
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -21,14 +17,15 @@ from markupsafe import Markup
 from affidavit.finding import VerdictKind
 from affidavit.report.charts import Chart, limit_charts, load_charts
 from affidavit.report.embedded import Embedded, embed
+from affidavit.report.inline import HERE, VENDOR, digest, json_in_page, own_files
 from affidavit.report.limit_lines import facts_of_limit, limit_said
 from affidavit.report.load_lines import facts_of_load, quantile_rows
 from affidavit.report.rows import ClaimRow, Counts, RunRow, report_of
 from affidavit.report.runs import Run
 from affidavit.report.text import one_line, visible
 
-HERE = Path(__file__).parent
-VENDOR = HERE / "vendor"
+SCRIPTS = (VENDOR / "uPlot.iife.min.js", HERE / "page" / "page.js")
+STYLES = (VENDOR / "uPlot.min.css", HERE / "page" / "page.css")
 KINDS = tuple(
     kind.value for kind in (VerdictKind.BROKEN, VerdictKind.KEPT, VerdictKind.OBSERVED, VerdictKind.UNDECIDED)
 )
@@ -39,8 +36,7 @@ def html(runs: Sequence[Run]) -> str:
     """The page."""
     report = report_of(runs)
     charts: list[Chart] = []
-    style = _file(VENDOR / "uPlot.min.css") + _file(HERE / "page" / "page.css")
-    script = _file(VENDOR / "uPlot.iife.min.js") + _file(HERE / "page" / "page.js")
+    style, script = own_files(STYLES), own_files(SCRIPTS)
     embedded = [embed(run, len(runs)) for run in runs]
     return (
         _environment()
@@ -52,11 +48,11 @@ def html(runs: Sequence[Run]) -> str:
             limits=[[_limit(line, charts) for line in run.limits] for run in report.runs],
             loads=[[_load(line, charts) for line in run.load] for run in report.runs],
             kept_back=[_kept_back(one) for one in embedded],
-            style=Markup(style),  # noqa: S704 - our own file
-            script=Markup(script),  # noqa: S704 - our own file
-            digest={"style": _digest(style), "script": _digest(script)},
-            exchanges=[_json({"rows": one.rows, "whole": one.whole}) for one in embedded],
-            charts=_json([asdict(one) for one in charts]),
+            style=style,
+            script=script,
+            digest={"style": digest(style), "script": digest(script)},
+            exchanges=[json_in_page({"rows": one.rows, "whole": one.whole}) for one in embedded],
+            charts=json_in_page([asdict(one) for one in charts]),
         )
     )
 
@@ -154,17 +150,3 @@ def _kept_back(one: Embedded) -> str:
     )
     listed = f" {one.unlisted:,} are not listed." if one.unlisted else " The others are listed."
     return f"{', '.join(parts)}.{listed} The record has them all."
-
-
-def _file(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
-
-
-def _digest(text: str) -> str:
-    return b64encode(sha256(text.encode()).digest()).decode("ascii")
-
-
-def _json(value: Any) -> Markup:  # noqa: ANN401 - any JSON value
-    """JSON that no HTML parser can end early."""
-    text = json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
-    return Markup(text)  # noqa: S704 - nothing in it can begin a tag

@@ -6,40 +6,39 @@ asks for nothing. Numbers lie in it as JSON and are shown as text only; the cont
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
-HERE = Path(__file__).parent
+from affidavit.report.inline import HERE, VENDOR, digest, json_in_page, own_files
+
 PAGE = HERE / "load_page"
-SCRIPTS = (HERE / "vendor" / "uPlot.iife.min.js", PAGE / "page.js")
-STYLES = (HERE / "vendor" / "uPlot.min.css", PAGE / "page.css")
-UNSEEN = ("histograms", "problems", "statuses", "polls", "polls_unsettled", "delivery")
+SCRIPTS = (VENDOR / "uPlot.iife.min.js", PAGE / "page.js")
+STYLES = (VENDOR / "uPlot.min.css", PAGE / "page.css")
+UNSEEN = ("histograms", "problems", "statuses", "polls", "polls_unsettled")
 """Fields of a line that the page does not draw."""
 
 
 def picture(lines: Sequence[Mapping[str, Any]], broken_off: str = "") -> dict[str, Any]:
     """What the page draws, as plain JSON values."""
-    shown = [{name: value for name, value in line.items() if name not in UNSEEN} for line in lines]
+    shown = [
+        {**{name: value for name, value in line.items() if name not in UNSEEN}, "delivery": _without_histograms(line)}
+        for line in lines
+    ]
     return {"broken_off": broken_off, "scenarios": shown}
 
 
 def load_html(data: Mapping[str, Any], live: str = "") -> str:
     """The page of a picture. `live` is the address that it asks for a newer one, every other second."""
-    scripts = [path.read_text(encoding="utf-8") for path in SCRIPTS]
+    style, script = own_files(STYLES), own_files(SCRIPTS)
     environment = Environment(loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined)
     return environment.get_template("page.html").render(
         live=live,
-        lines=Markup(_json(data)),  # noqa: S704 - escaped for a script element
-        style=Markup("".join(path.read_text(encoding="utf-8") for path in STYLES)),  # noqa: S704 - our own files
-        scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own files
-        digests=Markup(" ".join(map(_digest, scripts))),  # noqa: S704 - base64
+        lines=json_in_page(data),
+        style=style,
+        script=script,
+        digest=digest(script),
     )
 
 
@@ -61,10 +60,12 @@ def rows(shown: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             }
 
 
-def _json(data: Mapping[str, Any]) -> str:
-    """JSON that no text in it can end, whatever it holds."""
-    return json.dumps(data).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _digest(script: str) -> str:
-    return f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
+def _without_histograms(line: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
+    """How messages were delivered, in numbers alone."""
+    return {
+        way: {
+            state: {name: value for name, value in one.items() if not name.endswith("histogram")}
+            for state, one in states.items()
+        }
+        for way, states in line["delivery"].items()
+    }

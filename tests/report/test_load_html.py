@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from affidavit.load.outcome import Kind, Outcome
+from affidavit.load.outcome import Journey, Kind, Outcome
 from affidavit.load.results import Results, line_of
 from affidavit.report.load_html import load_html, picture, rows
 
@@ -32,6 +32,16 @@ def test_the_page_holds_what_is_drawn() -> None:
     assert shown["broken_off"] == "the target went away"
     [scenario] = shown["scenarios"]
     assert {"series", "keys", "quantiles", "recovery", "thresholds"} <= set(scenario)
+
+
+def test_what_was_delivered_is_shown_without_the_histograms() -> None:
+    results = Results("whatsapi", "mix")
+    results.add_journey(Journey(0.0, "delivered", "polling", seen=2.0, until=2.0))
+    results.add_journey(Journey(0.0, "delivered", "polling", seen=None, until=9.0))
+    [scenario] = picture([line_of(results, {}, 2.0)])["scenarios"]
+    one = scenario["delivery"]["polling"]["delivered"]
+    assert (one["watched"], one["seen"], one["censored"], one["p95"]) == (2, 1, 1, None)
+    assert not [name for name in one if "histogram" in name]
 
 
 def test_no_text_ends_the_script_it_lies_in() -> None:

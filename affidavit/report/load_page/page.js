@@ -44,13 +44,17 @@
     const section = made("section");
     section.append(made("h2", `${line.provider}, ${line.scenario}`));
     const all = line.outcomes;
-    section.append(made("p", `${line.offered} wanted, ${line.sent} sent, ${all.ok} ok, ${all.limited} with 429 (${share(all.limited, line.sent)}), ${all.failed + all.timeout} failed, ${line.dropped} dropped, ${line.early_retries} sent too early; ${line.goodput.toFixed(2)} successes/s`));
+    section.append(made("p", `${line.offered} wanted, ${line.sent} sent, ${all.ok} ok, ${all.limited} with 429 (${share(all.limited, line.sent)}), ${all.failed + all.timeout} failed, ${line.dropped} dropped, ${line.unsent} still waiting for their key, ${line.early_retries} sent too early; ${line.goodput.toFixed(2)} successes/s`));
     if (line.bottleneck) section.append(made("p", `No verdict: ${line.bottleneck}`, "bad"));
     for (const one of line.thresholds) section.append(made("p", `${one.kept === null ? "no verdict" : one.kept ? "kept" : "BROKEN"}: ${one.name} at most ${one.limit}, got ${one.got ?? "none"}`, one.kept === null ? "soft" : one.kept ? "good" : "bad"));
     const timed = Object.entries(line.quantiles).filter(([, one]) => one.service.count);
     if (timed.length) section.append(table(["from the plan / from sending", "p50", "p95", "p99", "max"], timed.map(([name, one]) => [name, ...["p50", "p95", "p99", "max"].map((part) => `${time(one.from_intended[part])} / ${time(one.service[part])}`)])));
     const keys = Object.entries(line.keys);
     section.append(table(["key", "sent", "ok", "429", "too early", "after a wait", "got through"], keys.map(([role, one]) => [role, one.sent, one.ok, one.limited, one.early_retries, one.retried, one.recovered])));
+    for (const [way, states] of Object.entries(line.delivery)) for (const [state, one] of Object.entries(states)) {
+      const lacking = `${one.censored ? `, ${one.censored} not by the end` : ""}${one.failed ? `, ${one.failed} failed` : ""}`;
+      section.append(made("p", `${state} by ${way}: ${one.seen} of ${one.watched}${lacking}; p50 ${time(one.p50)}, p95 ${time(one.p95)}`));
+    }
     const waits = line.recovery.waits;
     if (waits.count) section.append(made("p", `Waits asked: ${waits.count}, p50 ${time(waits.p50)}, longest ${time(waits.max)}`));
     const box = made("div", undefined, "charts");
@@ -69,7 +73,7 @@
     if (!data.scenarios.length) place.append(made("p", "No run yet.", "soft"));
     scrollTo(0, at);
   };
-  let latest = JSON.parse(document.getElementById("lines").textContent);
+  let latest = JSON.parse(document.getElementById("lines").textContent), told = "";
   draw(latest);
   let wide = innerWidth;
   addEventListener("resize", () => { if (innerWidth !== wide) { wide = innerWidth; draw(latest); } });
@@ -78,7 +82,8 @@
     const answer = await fetch(live).catch(() => null);
     if (!answer || !answer.ok) return;
     const text = await answer.text();
-    if (text === JSON.stringify(latest)) return;
+    if (text === told) return;
+    told = text;
     latest = JSON.parse(text);
     draw(latest);
   }, 2000);
