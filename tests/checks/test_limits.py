@@ -263,15 +263,16 @@ def refusal(wait: object, body: object = None, **more: Any) -> Talk:  # noqa: AN
     [
         (60, "kept", "kept", "kept"),
         (58, "kept", "kept", "kept"),  # Date, Reset and the wait are each rounded
-        (30, "kept", "kept", "broken"),
-        (0, "kept", "broken", "broken"),
+        (3, "kept", "kept", "kept"),  # in a bucket the next one is back long before all are
+        (63, "kept", "kept", "broken"),
+        (0, "kept", "broken", "kept"),
         ("1.5", "kept", "broken", "none"),
         ("-60", "kept", "broken", "none"),
         ("soon", "kept", "broken", "none"),
         (None, "broken", "none", "none"),
     ],
 )
-def test_a_refusal_names_a_wait_that_is_whole_and_agrees_with_reset(
+def test_a_refusal_names_a_wait_that_is_whole_and_within_the_window(
     wait: object, present: str, whole: str, agrees: str
 ) -> None:
     for rule, verdict in (("present", present), ("integer", whole), ("agrees-with-reset", agrees)):
