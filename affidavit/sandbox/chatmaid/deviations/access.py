@@ -46,6 +46,11 @@ def _unknown(machine: Machine, request: Request) -> bool:
     return bearer(request.headers) is not None and not role_of(machine, request)
 
 
+def _known_with_more(machine: Machine, request: Request) -> bool:
+    given = bearer(request.headers)
+    return given is not None and any(given != key and given.startswith(key) for key in machine.keys().values())
+
+
 Who = Callable[[Machine, Request], bool]
 
 
@@ -171,6 +176,12 @@ FAULTS = (
         "auth",
         "A key nobody issued is answered with 403.",
         refused_with(EVERYWHERE, _unknown, 403),
+    ),
+    row(
+        "longer-key-accepted",
+        "auth",
+        "A key with more behind it is accepted.",
+        let_in(EVERYWHERE, _known_with_more),
     ),
     row("any-scheme-accepted", "auth", "A good key is accepted under any scheme.", _any_scheme),
     row("expired-key-accepted", "auth", "A key past its date is accepted.", _ByOther),

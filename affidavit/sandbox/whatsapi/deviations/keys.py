@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from affidavit.sandbox.deviation import Around, Deviation, Place, edited, with_json
+from affidavit.sandbox.deviation import Around, Asking, Deviation, Place, edited, with_json
 from affidavit.sandbox.http import bearer
 from affidavit.sandbox.model import Machine, Request, Response
 from affidavit.sandbox.whatsapi.deviations.acts import (
@@ -31,6 +31,7 @@ from affidavit.sandbox.whatsapi.deviations.acts import (
 )
 
 YEAR = 365 * 86_400
+KEY_CHARACTERS = 56
 
 
 class Lenient(Peeking):
@@ -46,6 +47,12 @@ class Lenient(Peeking):
         given = request.headers.get("authorization")
         taken = given is None if self._header is None else given is not None and given.startswith(self._header)
         return self.peek(request, "main", now) if taken and self._place.asks(request) else self.asked(request, now)
+
+
+def key_cut(request: Request, _now: float) -> Request:
+    """What stands behind the last character that a key has is not looked at."""
+    key = bearer(request.headers)
+    return with_request_header(request, "authorization", f"Bearer {key[:KEY_CHARACTERS]}") if key else request
 
 
 class Renamed(Around):
@@ -224,6 +231,12 @@ FAULTS: tuple[Deviation, ...] = (
     fault("bare-key-is-taken", "auth", "A key is taken without a scheme.", lenient(ANYWHERE, "sk_live_")),
     fault(
         "any-key-is-taken", "auth", "Any key of the right form is taken.", lenient(ANYWHERE, "Bearer sk_live_00000000")
+    ),
+    fault(
+        "longer-key-is-taken",
+        "auth",
+        "A key with more behind it is taken.",
+        lambda inner: Asking(inner, ANYWHERE, key_cut),
     ),
     fault("wrong-key-is-404", "auth", "A wrong key is answered 404.", status(answered(ACCOUNT, "401"), 404)),
     fault(
