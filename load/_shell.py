@@ -6,6 +6,7 @@ users: they come at the moments of a plan, whatever the answers do. One user per
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -73,6 +74,8 @@ def _add_options(parser: LocustArgumentParser, **_: Any) -> None:  # noqa: ANN40
 
 def _join(environment: Environment, runner: Runner, web_ui: WebUI | None = None, **_: Any) -> None:  # noqa: ANN401 - as above
     """Called once per process, before anything starts."""
+    # Locust knows nothing of the plan, which ends the run by itself.
+    logging.getLogger("locust.main").addFilter(lambda record: "No run time limit" not in record.getMessage())
     conductors: list[Conductor] = []
     if web_ui is not None:
         base = environment.parsed_options.web_base_path if environment.parsed_options else None

@@ -77,8 +77,9 @@ def look_for_port(web_ui: WebUI) -> None:
     try:
         socket.create_server((web_ui.host, web_ui.port), family=family).close()
     except OSError as problem:
+        why = str(problem.strerror or problem).partition(" (while")[0]  # it names the address again
         raise UsageError(
-            f"the web UI cannot listen on {web_ui.host}:{web_ui.port} ({problem.strerror or problem}): "
+            f"the web UI cannot listen on {web_ui.host}:{web_ui.port} ({why}): "
             "choose another port with --web-port, or leave the UI out with --headless"
         ) from problem
 

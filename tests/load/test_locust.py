@@ -43,6 +43,7 @@ def test_as_typed_it_asks_sandboxes_of_its_own_and_leaves_none_behind(tmp_path: 
         assert came["offered"] == came["sent"] == came["outcomes"]["ok"] == 20
         assert set(came["operations"]) == {"sendMessage", "listMessages", "getMessage"}
         assert came["plan"]["duration"] == 2
+    assert "No run time limit" not in ran.said
     assert ran.record[0]["what"] == "load"
     assert ran.end["complete"] is True
     assert (tmp_path / "reports" / "latest").resolve() == ran.folder
