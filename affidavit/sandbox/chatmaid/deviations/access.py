@@ -198,6 +198,12 @@ FAULTS = (
         turned_away(status(SEND, "201"), {"main"}, 403, "Use a live key"),
     ),
     row(
+        "live-message-not-found",
+        "workflow",
+        "A live key's message cannot be read alone.",
+        turned_away(status(MESSAGE, "200"), {"live"}, 404, "Message not found"),
+    ),
+    row(
         "live-key-may-not-ask-for-connection",
         "workflow",
         "A connection cannot be asked for with a live key.",

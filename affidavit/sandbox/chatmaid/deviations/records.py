@@ -45,6 +45,10 @@ def usage(at: str, change: Any) -> Build:  # noqa: ANN401 - a change
     return body(status(USAGE, "200"), "/data" + at, change)
 
 
+def _four_years_ago(moment: str) -> str:
+    return f"{int(moment[:4]) - 4}{moment[4:]}"
+
+
 FAULTS = (
     # inbound messages
     row(
@@ -104,6 +108,12 @@ FAULTS = (
         body(status(INBOX, "200"), "/data/pagination/total", gone),
     ),
     # phones
+    row(
+        "phone-listed-twice",
+        "schema",
+        "The first phone is listed twice.",
+        body(status(PHONES, "200"), "/data", lambda all_of_them: all_of_them[:1] + all_of_them),
+    ),
     row(
         "phones-paged",
         "schema",
@@ -173,6 +183,12 @@ FAULTS = (
         body(status(PHONE, "200"), "/data/displayName", gone),
     ),
     row(
+        "connection-of-another-id",
+        "schema",
+        "A connection shows the number of its phone as the id.",
+        body(status(CONNECTION, "200"), "/data", lambda one: {**one, "id": one["phoneNumber"]}),
+    ),
+    row(
         "connection-lacks-moments",
         "schema",
         "A connection is described without moments.",
@@ -213,6 +229,19 @@ FAULTS = (
     ),
     row("usage-start-cut", "schema", "The first moment of usage is a date.", usage("/startDate", lambda one: one[:10])),
     row("usage-end-missing", "schema", "Usage has no last moment.", usage("/endDate", gone)),
+    row(
+        "usage-of-another-year",
+        "schema",
+        "Usage is that of four years ago.",
+        usage(
+            "",
+            lambda one: {
+                **one,
+                "startDate": _four_years_ago(one["startDate"]),
+                "endDate": _four_years_ago(one["endDate"]),
+            },
+        ),
+    ),
     row(
         "usage-window-reversed",
         "schema",
