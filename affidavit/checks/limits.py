@@ -83,11 +83,12 @@ def _room_regained(case: Case, answers: list[Answered], start: Answered, after: 
     limit = case.profile.rate_limit
     span = after.exchange.at + after.exchange.elapsed - start.exchange.at
     refilled = math.ceil(span * (_header(limit.limit_header, after) or 0) / limit.window_seconds)
-    if _header(limit.reset_header, start) == _header(limit.reset_header, after):
-        return refilled
+    # The same reset says nothing: in whole seconds it stands still while requests of one second are forgotten.
     since = start.exchange.at - limit.window_seconds - ROUNDING_SECONDS
     until = after.exchange.at + after.exchange.elapsed - limit.window_seconds + ROUNDING_SECONDS
-    return refilled + sum(since <= one.exchange.at <= until for one in answers)
+    return refilled + sum(
+        since <= one.exchange.at + one.exchange.elapsed and one.exchange.at <= until for one in answers
+    )
 
 
 def reset_ahead(case: Case) -> Judgement:

@@ -75,6 +75,15 @@ def test_a_bucket_that_refills_meanwhile_is_no_mistake() -> None:
     assert announced((0, 5), (3, 5), (6, 5)).says("remaining-falls") == "kept"
 
 
+@pytest.mark.parametrize(("earlier", "verdict"), [(6, "kept"), (0, "broken")])
+def test_a_sliding_window_forgets_within_one_second_of_its_reset(earlier: int, verdict: str) -> None:
+    # All were asked within one second, so the reset stays the same while they are forgotten one by one.
+    talk = announced(*((number / 10, 19 - number) for number in range(earlier)))
+    for at, left in ((59, None), (60.0, 13), (60.1, 13), (60.2, 13), (60.3, 13)):
+        talk.answered("getAccount", {}, headers=headers(left, reset=RESET + 1, at=at), at=START + at)
+    assert talk.says("remaining-falls") == verdict
+
+
 def test_a_new_window_begins_anew() -> None:
     talk = announced((0, 1), (1, 0))
     talk.answered("getAccount", {}, headers=headers(19, reset=RESET + 60, at=61), at=START + 61)
