@@ -87,6 +87,12 @@ class Score:
         found = self.verdict.window
         return self.case.name == "concurrency" or (found is not None and abs(found.best / self.case.window - 1) <= NEAR)
 
+    @property
+    def inside(self) -> bool:
+        """Whether the true window lies between the bounds shown, where time plays a part."""
+        found, true = self.verdict.window, self.case.window
+        return self.case.name == "concurrency" or (found is not None and found.low <= true <= found.high)
+
 
 def cases(count: int, seed: int, mode: Mode, foreign: float = 0.0, limit: int | None = None) -> Iterator[Case]:
     """So many different ones, every family as often as the others."""
@@ -150,6 +156,7 @@ def _report(title: str, scores: list[Score], bars: dict[str, float], *, missed: 
         "family, no tie": sum(one.family and not one.verdict.ties for one in scores) / count,
         "limit": sum(one.limit for one in scores) / count,
         "window": sum(one.window for one in scores) / count,
+        "window in bounds": sum(one.inside for one in scores) / count,
     }
     costs: dict[str, float] = {
         "requests": statistics.median(one.verdict.requests for one in scores),
