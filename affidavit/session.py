@@ -56,6 +56,8 @@ EMBEDDED_EXAMPLES, TARGET_EXAMPLES = 15, 2
 WALKED_PER_EXAMPLE = 6
 """Requests of all walks over the links together, for each example that an operation gets."""
 SANDBOX_POWERS = frozenset({"control", "receiver", "virtual-time"})
+ANYBODY = ("normal", "stranger")
+"""Names of magic recipients that on a real target anybody will do for."""
 UNAUTHORIZED = 401
 PATIENCE = 3
 """Answers, or failures to get one, after which a target or key that gave nothing usable is given up."""
@@ -239,7 +241,9 @@ class Session:
             keys=keys,
             number=profile.number,
             recipient=settings.recipient or profile.recipient,
-            recipients=profile.sandbox_recipients if server else {"normal": settings.recipient or profile.recipient},
+            recipients=profile.sandbox_recipients
+            if server
+            else dict.fromkeys(ANYBODY, settings.recipient or profile.recipient),
             bodies=catalog.script.bodies,
             variables={"receiver_url": self._receiver_url(receiver)} if receiver else {},
         )

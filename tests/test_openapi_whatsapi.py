@@ -521,6 +521,7 @@ OPERATIONS = (
     Operation("getOpenapiDocument", "GET /openapi.json", "read", "200 4XX", keyless=True),
     Operation("getLlmsText", "GET /llms.txt", "read", "200 4XX", keyless=True),
     Operation("getDocsPage", "GET /docs", "read", "200 4XX", keyless=True),
+    Operation("getDevelopersPage", "GET /developers", "read", "200 4XX", keyless=True),
 )
 SENDS = ("sendMessage", "sendBulk")
 

@@ -120,3 +120,9 @@ def test_what_is_no_pointer_is_refused_with_the_reason() -> None:
 
 def test_only_values_of_the_type_are_put_over() -> None:
     assert put({"to": ["a", 1, None]}, "/to/*", "b", over=str) == {"to": ["b", 1, None]}
+
+
+def test_a_member_is_found_by_what_it_holds() -> None:
+    document = {"success": True, "data": {"id": "m", "status": "read"}}
+    assert list(locate(document, "/[status=delivered|read]/id")) == [("/data/id", "m")]
+    assert not list(locate(document, "/[status=failed]/id"))

@@ -156,6 +156,27 @@ def nowhere(case: Case) -> Judgement:
     return judgement(judged, findings, "no message was shown after a send was refused")
 
 
+def history(case: Case) -> Judgement:
+    """What a message's list of states has told stays in it, unless the message was retried."""
+    told: dict[str, tuple[Answered, list[Any]]] = {}
+    judged: list[Answered] = []
+    findings: list[Finding] = []
+    revived = _revived(case)
+    for one, message in case.things(case.profile.messages.found_in):
+        identity, entries = first(message, case.profile.messages.id), first(message, case.param("at"))
+        if not isinstance(identity, str) or not isinstance(entries, list) or any(identity in path for path in revived):
+            continue
+        now = [(entry.get("status"), moment(entry.get("at"))) for entry in entries if isinstance(entry, dict)]
+        if identity in told:
+            before, earlier = told[identity]
+            judged.append(one)
+            lost = next((entry for entry in earlier if entry not in now), None)
+            if lost is not None:
+                findings.append(case.finding(f"{lost[0]} in {case.param('at')} as before", "it is gone", [before, one]))
+        told[identity] = (one, now)
+    return judgement(judged, findings, "no history was shown twice")
+
+
 @dataclass(frozen=True)
 class _Sight:
     """What one answer says of one thing."""
@@ -214,9 +235,16 @@ def _matching(case: Case, sights: list[_Sight], seq: int, wanted: Any) -> Iterat
     after = {sight.id: sight.value for sight in reversed(sights) if sight.seq > seq}
     revived = _revived(case)
     for identity, value in before.items():
-        still = case.param("lasting") or equal(after.get(identity, ABSENT), value)
+        still = case.param("lasting") or _final(case, value) or equal(after.get(identity, ABSENT), value)
         if equal(value, normal(case, wanted)) and still and not any(identity in path for path in revived):
             yield identity
+
+
+def _final(case: Case, value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Whether it is a state that no message leaves by itself."""
+    messages = case.profile.messages
+    is_state = case.param("at") == messages.status and value in messages.statuses
+    return is_state and messages.reachable(value, frozenset()) == {value}
 
 
 def _revived(case: Case) -> list[str]:
@@ -225,4 +253,4 @@ def _revived(case: Case) -> list[str]:
     return [one.exchange.request.path for name in operations for one in case.evidence.of(name, "2xx")]
 
 
-__all__ = ["apart", "as_sent", "complete", "nowhere", "steady"]
+__all__ = ["apart", "as_sent", "complete", "history", "nowhere", "steady"]

@@ -272,7 +272,7 @@ def same_moment(case: Case) -> Judgement:
     findings: list[Finding] = []
     for (one, told), (other, wanted) in _pairs(case, left, right):
         at, expected = _instant(told), _instant(wanted)
-        if at is None and expected is None:
+        if at is None and (expected is None or case.param("optional")):
             continue
         judged.append(one)
         if at is None or expected is None or abs(at - expected) > case.param("within"):

@@ -133,7 +133,7 @@ CHECKS: Mapping[str, Check] = {
     "ratio": _row(relations.ratio, "operation status value of over", "decimals"),
     "among": _row(relations.among, "places place"),
     "replayed": _row(relations.replayed, "first again"),
-    "same-moment": _row(relations.same_moment, "left right within"),
+    "same-moment": _row(relations.same_moment, "left right within", "optional"),
     "unless-simulated": _row(
         relations.unless_simulated,
         "of step simulated",
@@ -165,6 +165,7 @@ CHECKS: Mapping[str, Check] = {
         memory.as_sent, "operation at shows", "id matches except normal", words={"normal": relations.NORMAL}
     ),
     "steady": _row(memory.steady, "operation at", "in id set tolerance normal", words={"normal": relations.NORMAL}),
+    "history": _row(memory.history, "operation at"),
     "nowhere": _row(memory.nowhere, "operation at shows", "matches"),
     "apart": _row(memory.apart, "operation roles"),
     "complete": _row(
@@ -184,7 +185,7 @@ CHECKS: Mapping[str, Check] = {
     "delivery-field": _row(webhooks.delivery_field, "at", "schema required webhook alone"),
     "delivery-request": _row(webhooks.delivery_request, "", "", "method content-type"),
     "delivery-same": _row(webhooks.delivery_same, "message at place", "status"),
-    "delivery-time": _row(webhooks.delivery_time, "at within"),
+    "delivery-time": _row(webhooks.delivery_time, "at within", "optional"),
     "delivery-retries": _row(webhooks.delivery_retries, "within"),
     "delivery-attempts": _row(webhooks.delivery_attempts, "message status attempts"),
 }

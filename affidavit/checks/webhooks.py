@@ -152,7 +152,13 @@ def delivery_retries(case: Case) -> Judgement:
 
 def delivery_time(case: Case) -> Judgement:
     """The moment a delivery tells of is the present, give or take a clock that is a little off and one retry."""
-    judged = [one for one in case.evidence.deliveries if one.request.json is not ABSENT]
+    told_of = [(one, first(one.request.json, case.param("at"))) for one in case.evidence.deliveries]
+    optional = bool(case.param("optional"))
+    judged = [
+        one
+        for one, told in told_of
+        if one.request.json is not ABSENT and not (optional and (told is ABSENT or told is None))
+    ]
     findings = []
     for one in judged:
         told = first(one.request.json, case.param("at"))

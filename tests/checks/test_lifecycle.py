@@ -143,3 +143,26 @@ def test_a_span_is_no_longer_than_it_may_be(period: str, end: str | None, verdic
     talk = Talk().answered("getUsage", {"data": usage})
     row = {"at": ["/data/startDate", "/data/endDate"], "within": 90_000, "when": {"/data/period": "day"}}
     assert talk.says("spans", operation="getUsage", status=200, **row) == verdict
+
+
+def polled(*states: str, embedded: bool = False) -> Talk:
+    talk = Talk(embedded=embedded)
+    for state in states:
+        talk.answered("getMessage", {"data": {"id": "msg_1", "status": state}}, source="getting-started/poll")
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("talk", "firm", "verdict"),
+    [
+        (polled("pending", "sent"), False, "kept"),
+        (polled("pending", "failed"), False, "the message got no further than failed while it was watched"),
+        (polled("pending"), False, "the message got no further than pending while it was watched"),
+        (polled("pending"), True, "broken"),
+        (polled("pending", embedded=True), False, "broken"),
+    ],
+)
+def test_how_far_a_message_gets_is_only_on_the_sandbox_the_targets_doing(
+    talk: Talk, verdict: str, *, firm: bool
+) -> None:
+    assert talk.says("reaches", step="getting-started/poll", status="sent", firm=firm) == verdict

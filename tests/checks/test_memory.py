@@ -188,3 +188,40 @@ def refused(*accepted: str, status: int = 400) -> Talk:
 )
 def test_what_was_refused_is_nowhere(talk: Talk, verdict: str) -> None:
     assert talk.says("nowhere", **TEXT) == verdict
+
+
+SEEN_QUEUED, SEEN_SENT = (
+    {"status": "queued", "at": "2026-03-28T10:00:00Z"},
+    {"status": "sent", "at": "2026-03-28T10:00:01Z"},
+)
+
+
+def histories(*told: list[dict[str, str]]) -> Talk:
+    """One message of WhatsAPI, read again and again."""
+    talk = Talk("whatsapi")
+    for timeline in told:
+        talk.answered("getMessage", {"data": {"id": "{id}", "timeline": timeline}})
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("talk", "verdict"),
+    [
+        (histories([SEEN_QUEUED]), "no history was shown twice"),
+        (histories([SEEN_QUEUED], [SEEN_QUEUED, SEEN_SENT]), "kept"),
+        (histories([SEEN_QUEUED], [{**SEEN_QUEUED, "at": "2026-03-28T11:00:00+01:00"}]), "kept"),  # the same instant
+        (histories([SEEN_QUEUED], [SEEN_SENT]), "broken"),
+        (histories([SEEN_QUEUED], [{**SEEN_QUEUED, "at": "2026-03-28T10:00:09Z"}]), "broken"),
+        (histories([SEEN_QUEUED]).answered("retryMessage", {}, 202).answered(
+            "getMessage", {"data": {"id": "{id}", "timeline": [SEEN_SENT]}}), "no history was shown twice"),
+    ],
+)  # fmt: skip
+def test_a_history_only_grows(talk: Talk, verdict: str) -> None:
+    assert talk.says("history", operation="getMessage", at="/timeline") == verdict
+
+
+@pytest.mark.parametrize(("status", "verdict"), [("failed", "broken"), ("read", "broken"), ("delivered", UNKNOWN)])
+def test_a_state_that_no_message_leaves_need_not_be_seen_again(status: str, verdict: str) -> None:
+    talk = Talk().answered("getMessage", {"data": {"id": "msg_1", "status": status}})
+    talk.answered("listMessages", {"data": {"data": []}}, query=(("status", status),))
+    assert talk.says("complete", **STATUS) == verdict

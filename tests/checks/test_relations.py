@@ -104,3 +104,52 @@ def test_a_rate_is_its_part_of_the_whole_to_its_decimals(rate: float, verdict: s
     assert talk.says("ratio", operation="getAnalyticsSummary", status=200, **parts) == verdict
     empty = Talk("whatsapi").answered("getAnalyticsSummary", {"rate": 0, "all": 0, "good": 0})
     assert empty.says("ratio", operation="getAnalyticsSummary", status=200, **parts).startswith("no answer held")
+
+
+@pytest.mark.parametrize(("told", "verdict"), [("now", "broken"), (None, "nothing is told at"), ("absent", "nothing")])
+def test_a_counter_may_have_to_grow_only_if_something_came_of_it(told: str | None, verdict: str) -> None:
+    after: dict[str, object] = {"n": 1} if told == "absent" else {"n": 1, "sentAt": told}
+    places = {"before": f"{SEND} response /data/n", "after": f"{POLL} response /data/n"}
+    said = twice({"n": 1}, after).says("grows", given=f"{POLL} response /data/sentAt", **places)
+    assert said.startswith(verdict)
+
+
+def reading(*bodies: object) -> Talk:
+    """A batch of three texts, and the body that each of its messages is read with."""
+    texts = [{"message": text} for text in ("a", "b", "b")]
+    talk = Talk("whatsapi").answered("sendBulk", {}, 202, source="simulated-bulk/send", sent={"messages": texts})
+    for step, body in zip(("one", "other"), bodies, strict=False):
+        talk.answered("getMessage", {"data": {"body": body}}, source=f"bulk-items/{step}")
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("talk", "verdict"),
+    [
+        (reading(), "the step `bulk-items/one` was not asked"),
+        (reading("a"), "kept"),
+        (reading("b", "a"), "kept"),
+        (reading("b", "b"), "kept"),
+        (reading("a", "a"), "broken"),
+        (reading("c"), "broken"),
+    ],
+)
+def test_each_of_several_is_one_of_those_sent(talk: Talk, verdict: str) -> None:
+    places = ["bulk-items/one response /data/body", "bulk-items/other response /data/body"]
+    assert talk.says("among", place="simulated-bulk/send request /messages/*/message", places=places) == verdict
+
+
+@pytest.mark.parametrize(
+    ("told", "optional", "verdict"),
+    [
+        (None, False, "broken"),
+        (None, True, "the answers hold nothing to judge"),
+        ("2026-03-28T10:00:00Z", True, "kept"),
+        ("2025-01-01T00:00:00Z", True, "broken"),
+    ],
+)
+def test_a_moment_that_is_not_told_may_be_nothing_to_judge(told: str | None, verdict: str, *, optional: bool) -> None:
+    talk = Talk().answered("sendMessage", {}, 201, source=SEND, headers={"Date": "Sat, 28 Mar 2026 10:00:00 GMT"})
+    talk.answered("getMessage", {"data": {"at": told}}, source=POLL)
+    row = {"left": f"{POLL} response /data/at", "right": f"{SEND} header Date", "within": 60, "optional": optional}
+    assert talk.says("same-moment", **row) == verdict

@@ -158,3 +158,51 @@ def test_an_event_is_posted_again_when_it_was_not_taken(answers: list[int | None
 def test_the_moment_of_a_delivery_is_the_present(moment: object, verdict: str) -> None:
     talk = Talk("whatsapi").heard({"timestamp": moment}, at=1_700_000_000)
     assert talk.says("delivery-time", at="/timestamp", within=10) == verdict
+
+
+@pytest.mark.parametrize(
+    ("moments", "states", "verdict"),
+    [
+        ({"sentAt": "2026-01-01T00:00:00Z"}, ["sent"], "kept"),
+        ({"sentAt": "2026-01-01T00:00:00Z"}, ["delivered"], "broken"),
+        ({"sentAt": "2026-01-01T00:00:00Z", "deliveredAt": None}, ["sent"], "kept"),
+        ({"sentAt": None}, ["failed"], "the message came to none of sent, delivered"),
+    ],
+)
+def test_on_a_real_target_only_what_the_message_came_to_is_told(
+    moments: dict[str, str | None], states: list[str], verdict: str
+) -> None:
+    talk = told(*states, embedded=False).answered("getMessage", {"data": moments}, source="webhook/read")
+    row = {"message": MESSAGE, "statuses": ["sent", "delivered"], "seen": "webhook/read"}
+    assert talk.says("deliveries", **row) == verdict
+
+
+def answered(*answers: int | None, wait: float = 1000) -> Talk:
+    """One event and what the receiver answered each time; the run goes on for a while."""
+    talk = Talk("whatsapi")
+    for answer in answers:
+        talk.heard(event("sent"), answered=answer)
+    return talk.answered("getAccount", {}, at=wait)
+
+
+@pytest.mark.parametrize(
+    ("talk", "verdict"),
+    [
+        (answered(200), "kept"),
+        (answered(204, 200), "broken"),
+        (answered(500, 200), "kept"),
+        (answered(302, 500), "kept"),
+        (answered(500), "broken"),
+        (answered(500, wait=100), NONE_CAME),  # it may still come
+        (answered(500, 500, 500), "broken"),
+        (answered(None, 200), NONE_CAME),
+    ],
+)
+def test_only_what_was_not_taken_comes_once_more(talk: Talk, verdict: str) -> None:
+    assert talk.says("delivery-retries", within=300) == verdict
+
+
+def test_a_moment_in_an_event_may_be_left_open() -> None:
+    talk = Talk("whatsapi").heard(event("sent", deliveredAt=None))
+    assert talk.says("delivery-time", at="/data/deliveredAt", within=900, optional=True) == NONE_CAME
+    assert talk.says("delivery-time", at="/data/deliveredAt", within=900) == "broken"

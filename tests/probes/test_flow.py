@@ -139,6 +139,13 @@ def test_a_value_is_saved_from_an_expected_answer_only_and_no_old_one_stays(answ
     assert here.variables.get("x") == saved
 
 
+@pytest.mark.parametrize("body", ['{"data": {"messages": [{"id": 1}, {"id": 2}]}}', '[{"id": 1}, {"id": 2}]'])
+def test_an_item_can_be_saved_wherever_the_list_has_it(body: str) -> None:
+    here = scope(id="m1")
+    played(lambda _: answered(200, body), step(save={"x": "items /1/id"}), within=here)
+    assert here.variables["x"] == 2
+
+
 def test_a_header_can_be_saved() -> None:
     here = scope(id="m1")
     played(lambda _: answered(200, Location="/there"), step(save={"x": "header location"}), within=here)

@@ -95,6 +95,7 @@ def test_a_key_that_was_shown_is_in_no_later_answer() -> None:
         ("/openapi.json", "application/json; charset=utf-8"),
         ("/llms.txt", "text/plain; charset=utf-8"),
         ("/docs", "text/html; charset=utf-8"),
+        ("/developers", "text/html; charset=utf-8"),
     ],
 )
 @pytest.mark.parametrize("role", [None, "main", "deactivated"])
@@ -122,7 +123,7 @@ def test_the_published_document_has_every_operation_with_its_codes() -> None:
         assert ("security" in described[route.method, route.path]) is not isinstance(route, KeyedRoute)
 
 
-@pytest.mark.parametrize("path", ["/llms.txt", "/docs"])
+@pytest.mark.parametrize("path", ["/llms.txt", "/docs", "/developers"])
 def test_the_notes_and_the_page_name_every_operation(path: str) -> None:
     text = Caller().get(path, role=None).raw.decode()
     assert [route.operation for route in ROUTES if route.operation not in text] == []

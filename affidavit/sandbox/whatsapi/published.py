@@ -172,9 +172,11 @@ def page() -> str:
 
 
 def pages() -> dict[str, Response]:
-    """The answers of the three operations."""
+    """The answers of the four operations."""
+    shown = Response(200, (("Content-Type", "text/html; charset=utf-8"),), page().encode())
     return {
         "GET /openapi.json": json_response(200, openapi_document()),
         "GET /llms.txt": Response(200, (("Content-Type", "text/plain; charset=utf-8"),), notes().encode()),
-        "GET /docs": Response(200, (("Content-Type", "text/html; charset=utf-8"),), page().encode()),
+        "GET /docs": shown,
+        "GET /developers": shown,
     }

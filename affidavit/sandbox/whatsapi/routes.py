@@ -147,6 +147,10 @@ ROUTES: tuple[PublicRoute | KeyedRoute, ...] = (
         method="GET", path="/docs", summary="Endpoint explorer",
         answer=_page,
     ),
+    PublicRoute(
+        method="GET", path="/developers", summary="Pages for developers",
+        answer=_page,
+    ),
 )  # fmt: skip
 
 

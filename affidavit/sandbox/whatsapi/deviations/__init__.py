@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from affidavit.sandbox.deviation import Deviation, table
 from affidavit.sandbox.whatsapi.deviations import (
     answers,
+    contradictions,
     course,
     deliveries,
     freedoms,
@@ -32,6 +33,7 @@ FAULTS: Mapping[str, Deviation] = table(
     + replays.FAULTS
     + deliveries.FAULTS
     + limits.FAULTS
+    + contradictions.FAULTS
 )
 """Each breaks a promise of the documents."""
 
