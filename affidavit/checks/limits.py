@@ -409,6 +409,22 @@ def limit_by_plan(case: Case) -> Judgement:
     return judgement(judged, findings, "no answer told both the plan and the limit")
 
 
+def one_limit(case: Case) -> Judgement:
+    """A key is told the same limit in every answer, whatever it asked."""
+    told: dict[str, tuple[Answered, int]] = {}
+    judged: list[Answered] = []
+    findings: list[Finding] = []
+    for one in case.evidence.of("*"):
+        role, announced = one.exchange.role, _header(case.profile.rate_limit.limit_header, one)
+        if role is None or announced is None or role in case.param("except", ()):
+            continue
+        judged.append(one)
+        before, limit = told.setdefault(role, (one, announced))
+        if announced != limit:
+            findings.append(case.finding(f"a limit of {limit}, as before", f"{announced}", [before, one]))
+    return judgement(judged, findings, "no answer told a limit")
+
+
 def _on_plan(case: Case, answers: list[Answered]) -> bool:
     if "at" not in case.params:
         return True

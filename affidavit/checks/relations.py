@@ -160,6 +160,22 @@ def ratio(case: Case) -> Judgement:
     return judgement(judged, findings, "no answer held both the rate and its parts")
 
 
+def extremes(case: Case) -> Judgement:
+    """A rate is nothing where none of its parts is there, and one where the first of them is the whole."""
+    judged: list[Answered] = []
+    findings: list[Finding] = []
+    for one in case.anywhere():
+        rate, whole = (number(first(one.response.json, case.param(name))) for name in ("value", "over"))
+        parts = [number(first(one.response.json, pointer)) or 0.0 for pointer in case.param("of")]
+        wanted = 0.0 if not sum(parts) else 1.0 if parts[0] == whole else None
+        if rate is None or not whole or wanted is None:
+            continue
+        judged.append(one)
+        if rate != wanted:
+            findings.append(case.finding(_plain(wanted), _plain(rate), one, case.param("value")))
+    return judgement(judged, findings, "no answer held all of the parts or none")
+
+
 def replayed(case: Case) -> Judgement:
     """A repeated request gets the first answer again, marked as a replay."""
     original, again = case.param("first"), case.param("again")

@@ -16,7 +16,7 @@ from affidavit.evidence import strange
 from affidavit.finding import Judgement
 
 REFUSAL, MOVE = "refusal", "move"
-PLACES = frozenset({"left", "right", "before", "after", "message", "place", "as", "given"})
+PLACES = frozenset({"left", "right", "before", "after", "message", "place", "as", "given", "address"})
 STEPS = frozenset({"step", "covering", "other", "first", "again", "simulated", "seen"})
 PATTERNS = frozenset({"matches", "pattern"})
 STATES = frozenset({"reaches", "avoids", "timeline", "delivery_same", "delivery_attempts"})
@@ -131,6 +131,7 @@ CHECKS: Mapping[str, Check] = {
     "grows": _row(relations.grows, "before after", "by at_least at_most given"),
     "sums": _row(relations.sums, "operation status total parts", "perhaps"),
     "ratio": _row(relations.ratio, "operation status value of over", "decimals"),
+    "extremes": _row(relations.extremes, "operation status value of over"),
     "among": _row(relations.among, "places place"),
     "replayed": _row(relations.replayed, "first again"),
     "same-moment": _row(relations.same_moment, "left right within", "optional"),
@@ -179,9 +180,10 @@ CHECKS: Mapping[str, Check] = {
     "retry-after": _row(limits.retry_after, "rule", "step", words={"rule": limits.WAIT_RULES}, seen_in=REFUSAL),
     "own-budget": _row(limits.own_budget, "step other"),
     "limit-met": _row(limits.limit_met, "step requests", "at equals"),
+    "one-limit": _row(limits.one_limit, "", "except"),
     "limit-by-plan": _row(limits.limit_by_plan, "operation at limits"),
     # outgoing webhooks
-    "deliveries": _row(webhooks.deliveries, "message", "each at_least if_any seen", "statuses none some_of"),
+    "deliveries": _row(webhooks.deliveries, "message", "each at_least if_any seen address", "statuses none some_of"),
     "delivery-field": _row(webhooks.delivery_field, "at", "schema required webhook alone"),
     "delivery-request": _row(webhooks.delivery_request, "", "", "method content-type"),
     "delivery-same": _row(webhooks.delivery_same, "message at place", "status"),

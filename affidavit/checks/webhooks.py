@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from affidavit.checks.case import ABSENT, Case, equal, moment, place, shown, undecided
 from affidavit.evidence import Answered
@@ -16,6 +17,7 @@ WEBHOOK = "messageStatusUpdated"
 MESSAGE_ID = "/data/messageId"
 STATUS = "/data/status"
 GOOD_FROM, GOOD_UNTIL = 200, 300
+HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def deliveries(case: Case) -> Judgement:
@@ -24,7 +26,7 @@ def deliveries(case: Case) -> Judgement:
     if message is ABSENT:
         return undecided(case.why(place(case.param("message")).step))
     mine = _of(case, message)
-    if not case.evidence.deliveries and not case.evidence.embedded:
+    if not case.evidence.deliveries and not _surely_heard(case):
         return undecided("the receiver took no delivery at all: is its public address the one that was registered?")
     unreadable = _unreadable(case, mine)
     if unreadable:
@@ -51,6 +53,16 @@ def deliveries(case: Case) -> Judgement:
     if some and not set(some) & set(states):
         findings.append(_finding(case, f"a delivery for {' or '.join(some)}", ", ".join(states) or "none", proof))
     return Judgement(tuple(one.seq for one in proof), tuple(findings))
+
+
+def _surely_heard(case: Case) -> bool:
+    """Whether the target can reach the receiver: it is the embedded sandbox, or both are on this machine."""
+    if case.evidence.embedded or "address" not in case.params:
+        return case.evidence.embedded
+    where = place(case.param("address"))
+    registered = case.good(where.step)[-1:]
+    urls = [url for one in registered for url in (where.read(one), one.exchange.request.url)]
+    return bool(urls) and all(isinstance(url, str) and urlsplit(url).hostname in HERE for url in urls)
 
 
 def _come_to(case: Case, statuses: list[str]) -> list[str]:

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 from affidavit.sandbox.deviation import Around, Place, edited, with_json
-from affidavit.sandbox.http import bearer
+from affidavit.sandbox.http import bearer, json_response
 from affidavit.sandbox.model import Machine, Request, Response
 from affidavit.sandbox.whatsapi.deviations.acts import (
     ACCOUNT,
+    ANYWHERE,
     BULK,
     CHECKOUT,
     GOOD,
+    LIST,
+    MESSAGE,
+    ROTATE,
     SUMMARY,
     Act,
     answered,
+    ask,
     fault,
+    header,
     member,
     object_of,
     refuse,
     sent,
+    with_request_header,
 )
 from affidavit.sandbox.whatsapi.deviations.deliveries import payload
 from affidavit.sandbox.whatsapi.deviations.messages import later, message
@@ -60,6 +69,38 @@ class _Kept(Around):
         return with_json(response, lambda whole: edited(whole, "/data", lambda data: self._first.setdefault(key, data)))
 
 
+class _OthersBatch(Around):
+    """Lists a batch that the caller has not for everybody who has."""
+
+    def step(self, request: Request, now: float) -> Response:
+        response = self.inner.step(request, now)
+        mine = b'"id"' in response.body
+        if mine or not answered(LIST, GOOD).answers(request, response) or "batchId" not in dict(request.query):
+            return response
+        other = self.inner.step(with_request_header(request, "authorization", f"Bearer {self.keys()['main']}"), now)
+        return replace(response, body=other.body) if other.status == response.status else response
+
+
+class _Loses(Around):
+    """No message is found with a key that was not there at the beginning."""
+
+    def __init__(self, inner: Machine) -> None:
+        super().__init__(inner)
+        self._rotated: set[str] = set()
+
+    def step(self, request: Request, now: float) -> Response:
+        response = self.inner.step(request, now)
+        if answered(ROTATE, GOOD).answers(request, response):
+            self._rotated.add(json.loads(response.body)["data"]["apiKey"])
+        lost = bearer(request.headers) in self._rotated and answered(MESSAGE, GOOD).answers(request, response)
+        return json_response(404, {"success": False, "error": "No such message."}) if lost else response
+
+
+def _with_own_header(request: Request) -> Request:
+    key = request.headers.get("x-api-key")
+    return with_request_header(request, "authorization", f"Bearer {key}") if key else request
+
+
 def _without_work(it: dict[str, Any]) -> dict[str, Any]:
     if it["status"] not in {"delivered", "read"}:
         return it
@@ -95,4 +136,26 @@ FAULTS = (
           sent(BULK, "/messages", _of_the_first)),
     fault("event-hours-off", "webhook", "Events tell of deliveries three hours off.", EVENT_HOURS_OFF),
     fault("developer-pages-missing", "workflow", "The pages for developers are not there.", refuse(DEVELOPERS, 404)),
+    fault(
+        "rates-swapped",
+        "totals",
+        "The two rates are each other's.",
+        member(
+            SUMMARY,
+            "/data",
+            lambda data: {**data, "deliveryRate": data["failureRate"], "failureRate": data["deliveryRate"]},
+        ),
+    ),
+    fault(
+        "figures-tell-another-limit", "rate-limit", "The figures tell another limit than all other answers.",
+        header(answered(SUMMARY, GOOD), "X-RateLimit-Limit", lambda told: str(int(told) + 1)),
+    ),
+    fault(
+        "key-in-another-header", "auth", "A key is taken from the header X-API-Key, too.",
+        ask(ANYWHERE, _with_own_header),
+    ),
+    fault(
+        "other-batch-shown", "isolation", "A batch is listed for every account.", _OthersBatch,
+    ),
+    fault("rotation-loses-messages", "isolation", "A replaced key takes its messages with it.", _Loses),
 )  # fmt: skip
