@@ -325,3 +325,20 @@ def test_a_wait_in_milliseconds_shows_by_who_is_served_long_before() -> None:
 def test_a_refusal_of_one_key_says_nothing_of_another() -> None:
     talk = refusal(30).answered("getAccount", {}, 429, at=START + 31, role="second")
     assert talk.says("retry-after", rule="sufficient") == "no 429 was met"
+
+
+@pytest.mark.parametrize(
+    ("told", "verdict"),
+    [
+        ([("main", 20), ("main", 20)], "kept"),
+        ([("main", 20), ("other_account", 100)], "kept"),
+        ([("main", 20), ("main", 100)], "broken"),
+        ([("basic", 100), ("basic", 3)], "no answer told a limit"),
+        ([(None, 20), (None, 5)], "no answer told a limit"),
+    ],
+)
+def test_a_key_is_told_one_limit(told: list[tuple[str | None, int]], verdict: str) -> None:
+    talk = Talk("whatsapi")
+    for role, limit in told:
+        talk.answered("getAccount", {}, role=role, headers={"X-RateLimit-Limit": str(limit)})
+    assert talk.says("one-limit", **{"except": ["basic"]}) == verdict

@@ -153,3 +153,23 @@ def test_a_moment_that_is_not_told_may_be_nothing_to_judge(told: str | None, ver
     talk.answered("getMessage", {"data": {"at": told}}, source=POLL)
     row = {"left": f"{POLL} response /data/at", "right": f"{SEND} header Date", "within": 60, "optional": optional}
     assert talk.says("same-moment", **row) == verdict
+
+
+RATE = {"value": "/data/rate", "of": ["/data/by/delivered", "/data/by/read"], "over": "/data/total"}
+
+
+@pytest.mark.parametrize(
+    ("rate", "split", "verdict"),
+    [
+        (0, {"failed": 4}, "kept"),
+        (0.5, {"failed": 4}, "broken"),
+        (1, {"delivered": 4}, "kept"),
+        (0, {"delivered": 4}, "broken"),
+        (0, {"read": 4}, "no answer held all of the parts or none"),  # whether read counts is open
+        (0.3, {"delivered": 2, "failed": 2}, "no answer held all of the parts or none"),
+    ],
+)
+def test_a_rate_is_clear_where_all_or_nothing_counts(rate: float, split: dict[str, int], verdict: str) -> None:
+    figures = {"rate": rate, "by": split, "total": 4}
+    talk = Talk("whatsapi").answered("getAnalyticsSummary", {"data": figures})
+    assert talk.says("extremes", operation="getAnalyticsSummary", status=200, **RATE) == verdict

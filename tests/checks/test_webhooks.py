@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -206,3 +207,19 @@ def test_a_moment_in_an_event_may_be_left_open() -> None:
     talk = Talk("whatsapi").heard(event("sent", deliveredAt=None))
     assert talk.says("delivery-time", at="/data/deliveredAt", within=900, optional=True) == NONE_CAME
     assert talk.says("delivery-time", at="/data/deliveredAt", within=900) == "broken"
+
+
+@pytest.mark.parametrize(
+    ("url", "verdict"),
+    [
+        ("http://127.0.0.1:9/hook", "broken"),
+        ("http://localhost:9/hook", "broken"),
+        ("https://hooks.example.com/", OURS),
+    ],
+)
+def test_a_receiver_beside_the_target_would_have_heard(url: str, verdict: str) -> None:
+    talk = Talk("whatsapi").answered("setWebhook", {}, source="webhook/set", sent={"url": url})
+    talk.answered("sendMessage", {"data": {"id": "m1"}}, 202, source=SEND)
+    talk.exchanges = [replace(one, request=replace(one.request, url="http://127.0.0.1:8/x")) for one in talk.exchanges]
+    row = {"message": MESSAGE, "statuses": ["sent"], "address": "webhook/set request /url"}
+    assert talk.says("deliveries", **row) == verdict
