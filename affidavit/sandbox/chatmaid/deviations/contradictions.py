@@ -76,7 +76,24 @@ def _with_words(request: Request, response: Response, _now: float) -> Response:
     return with_json(response, lambda whole: edited(whole, "/data/data/*/content", lambda text: f"{text or ''}…"))
 
 
+def _days_ago(_request: Request, response: Response, _now: float) -> Response:
+    ended = with_json(response, lambda whole: edited(whole, "/data/endDate", lambda text: _later(text, days=-3)))
+    return with_json(ended, lambda whole: edited(whole, "/data/startDate", lambda text: _later(text, days=-3)))
+
+
 FAULTS = (
+    row(
+        "usage-ended-days-ago",
+        "totals",
+        "Every period of usage ended three days ago.",
+        answer_to(status(USAGE, "200"), _days_ago),
+    ),
+    row(
+        "phone-listed-twice",
+        "schema",
+        "The first phone is listed once more at the end.",
+        body(status(PHONES, "200"), "/data", lambda phones: [*phones, *phones[:1]]),
+    ),
     row("usage-counts-everybody", "isolation", "Usage counts what every account sends.", _CountsEverybody),
     row(
         "part-of-number-finds", "validation", "The first sign of a number finds a phone.", asked(PHONE, _first_of_them)
