@@ -1118,6 +1118,47 @@ EVERY_STATE = ("status=sent", "status=read", "status=delivered", "status=failed"
 ONE_PHONE = getting("phone-numbers/{p1}", "phone-numbers/%2B442079460012", "phone-numbers/%2B442079460012/status")
 OWN_LIMIT = talks.limit
 
+
+def swap_numbers(item: Json) -> None:
+    item["from"], item["to"] = item["to"], item["from"]
+
+
+def cut_where_filtered(seen: Seen) -> None:
+    if "status" in seen.request.query:
+        for item in seen.items:
+            item["content"] = item["content"][:5]
+
+
+def count_more_with_phone(seen: Seen) -> None:
+    if "phoneNumberId" in seen.request.query:
+        total = seen.pagination["total"] + 3
+        seen.pagination.update(total=total, totalPages=math.ceil(total / seen.pagination["limit"]))
+
+
+def tell_first_phone(seen: Seen) -> None:
+    first = seen.opponent._phones[0]
+    seen.data.update({name: first[name] for name in seen.data if name in first})
+
+
+def reading_inbound(talker: talks.Talker) -> None:
+    heard = talker.ask("GET /v1/messages/inbound", "live")
+    talker.ask(f"GET /v1/messages/inbound/{json.loads(heard.body)['data']['data'][0]['id']}", "live")
+
+
+def reading_failed(talker: talks.Talker) -> None:
+    heard = talker.ask("GET /v1/messages?status=failed")
+    talker.ask(f"GET /v1/messages/{json.loads(heard.body)['data']['data'][0]['id']}")
+
+
+def deliver_failed(item: Json) -> None:
+    if item["status"] == "failed":
+        item["deliveredAt"] = item["createdAt"]
+
+
+def end_days_ago(seen: Seen) -> None:
+    seen.data.update({name: shifted(-2 * 86_400_000)(seen.data[name]) for name in ("startDate", "endDate")})
+
+
 ANSWERS: dict[str, Defect] = {
     "send-200": defect("status", 1, "api_reference:7", "A send is answered 200", SENT, with_status("send 201", 200)),
     "send-202": defect("status", 1, "api_reference:7", "A send is answered 202", SENT, with_status("send 201", 202)),
@@ -2530,8 +2571,91 @@ RATES: dict[str, Defect] = {
     ),
 }
 
+CONTRADICTIONS: dict[str, Defect] = {
+    "list-swaps-numbers": defect(
+        "echo",
+        1,
+        "api_reference:88",
+        "A list gives the sender as the recipient and the other way round",
+        talks.six_more,
+        editing("list", swap_numbers),
+    ),
+    "filtered-list-other-text": defect(
+        "echo",
+        1,
+        "api_reference:90",
+        "Texts are cut where a list is filtered",
+        talks.filters,
+        answering("list 200", cut_where_filtered),
+    ),
+    "failed-filter-empty": defect(
+        "filter",
+        1,
+        "api_reference:58",
+        "The filter by failed finds nothing",
+        talks.filters,
+        wanting(lambda wanted, call, message: call.query.get("status") != "failed" and wanted(call, message)),
+    ),
+    "phone-total-of-all": defect(
+        "filter",
+        2,
+        "api_reference:62",
+        "With a phone the total is three too many",
+        talks.filters,
+        answering("list 200", count_more_with_phone),
+    ),
+    "media-without-query": defect(
+        "echo",
+        2,
+        "api_reference:8",
+        "The addresses of media lose their query",
+        sending(mediaUrls=["https://example.com/a.png?size=2"]),
+        storing(lambda message: message.update(media=[url.partition("?")[0] for url in message["media"]])),
+    ),
+    "phones-listed-twice": defect(
+        "phones",
+        2,
+        "api_reference:173",
+        "The first phone is listed once more",
+        talks.phones,
+        answering("phones 200", lambda seen: seen.payload["data"].append(dict(seen.payload["data"][0]))),
+    ),
+    "phone-always-the-first": defect(
+        "phones",
+        1,
+        "phone_numbers:61",
+        "Whichever phone is asked for, its state is that of the first",
+        talks.phones,
+        answering("state 200", tell_first_phone),
+    ),
+    "inbound-other-alone": defect(
+        "inbound",
+        2,
+        "api_reference:168",
+        "An inbound message has another text when it is read alone",
+        reading_inbound,
+        telling("received", content="Other"),
+    ),
+    "failed-is-delivered": defect(
+        "lifecycle",
+        2,
+        "api_reference:8",
+        "A failed message has a moment of delivery",
+        reading_failed,
+        editing("get", deliver_failed),
+    ),
+    "usage-days-ago": defect(
+        "usage",
+        2,
+        "api_reference:292",
+        "Usage ended two days ago",
+        getting("account/usage?period=day"),
+        usage_of(end_days_ago),
+    ),
+}
+
 DEFECTS: dict[str, Defect] = {
-    **ANSWERS, **SHAPES, **ACCESS, **SENDING, **KEYS_OF_SENDS, **LISTS_TABLE, **RATES,
+    **ANSWERS, **CONTRADICTIONS, **SHAPES, **ACCESS, **SENDING, **KEYS_OF_SENDS, **LISTS_TABLE, **RATES,
 }  # fmt: skip
 
 HARMLESS: dict[str, Defect] = {

@@ -1132,6 +1132,33 @@ A_BULK = "POST /messages/bulk"
 UNKNOWN = "GET /messages/{id} 404"
 TIMES = ("sentAt", "deliveredAt", "readAt", "failedAt")
 
+
+def swap_rates(seen: Seen) -> None:
+    seen.data.update(deliveryRate=seen.data["failureRate"], failureRate=seen.data["deliveryRate"])
+
+
+def lose_work(seen: Seen) -> None:
+    if seen.data["status"] in ("delivered", "read"):
+        seen.data["timeline"] = [entry for entry in seen.data["timeline"] if entry["status"] != "processing"]
+
+
+def deliver_failed(seen: Seen) -> None:
+    if seen.data["status"] == "failed":
+        seen.data["deliveredAt"] = seen.data["failedAt"]
+
+
+def give_metadata_of_first(_: WhatsapiOpponent, body: Json) -> None:
+    items = dicts(body, "messages")
+    for item in items:
+        item["metadata"] = items[0].get("metadata", {"place": "first"})
+
+
+def tell_late_delivery(_: WhatsapiOpponent, __: str, told: Json) -> Json:
+    at = told["data"]["deliveredAt"]
+    late = at and iso(datetime.fromisoformat(at).timestamp() + 7200)
+    return {**told, "data": {**told["data"], "deliveredAt": late}}
+
+
 SCHEMA: dict[str, Defect] = {
     "send-without-id": Defect(
         "A send is answered without the id to track it by", 77, 1, "schema", talks.text, leaving_out(SEND, "id")
@@ -3780,7 +3807,59 @@ ROBUSTNESS: dict[str, Defect] = {
     ),
 }
 
+CONTRADICTIONS: dict[str, Defect] = {
+    "limit-header-of-another-plan": Defect(
+        "The analytics tell the limit of the free plan to everybody",
+        225,
+        2,
+        "rate-limit",
+        talks.headers_everywhere,
+        answering("GET /analytics/summary", lambda seen: seen.reply.headers.update({"x-ratelimit-limit": "20"})),
+    ),
+    "rates-swapped": Defect(
+        "The two rates are each other's",
+        149,
+        1,
+        "analytics",
+        talks.analytics,
+        answering(ANALYTICS, swap_rates),
+    ),
+    "history-loses-work": Defect(
+        "The history of a message that has arrived lacks the work on it",
+        108,
+        2,
+        "timestamps",
+        talks.text,
+        answering(MESSAGE, lose_work),
+    ),
+    "failed-is-delivered": Defect(
+        "A failed message has a moment of delivery",
+        118,
+        2,
+        "lifecycle",
+        talks.real,
+        answering(MESSAGE, deliver_failed),
+    ),
+    "bulk-metadata-of-first": Defect(
+        "Every item of a bulk gets the metadata of the first",
+        89,
+        1,
+        "bulk",
+        talks.bulk,
+        asking_body("POST /messages/bulk", give_metadata_of_first),
+    ),
+    "event-moments-off": Defect(
+        "A webhook is told deliveredAt two hours late",
+        170,
+        2,
+        "webhook",
+        talks.webhook,
+        posting(tell_late_delivery),
+    ),
+}
+
 DEFECTS: dict[str, Defect] = {
+    **CONTRADICTIONS,
     **SCHEMA,
     **STATUS,
     **ENVELOPE,
