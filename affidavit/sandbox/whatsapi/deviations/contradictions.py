@@ -115,7 +115,8 @@ def _hours_off(it: dict[str, Any]) -> dict[str, Any]:
 
 def _of_the_first(items: Any) -> Any:  # noqa: ANN401 - whatever was sent as the batch
     known = isinstance(items, list) and items and all(isinstance(item, dict) for item in items)
-    return [{**item, "metadata": items[0].get("metadata")} for item in items] if known else items
+    shared = items[0].get("metadata") if known else None
+    return [{**item, "metadata": shared} for item in items] if shared else items
 
 
 def _in_capitals(split: dict[str, Any]) -> dict[str, Any]:
