@@ -220,12 +220,15 @@ def _sights(case: Case) -> dict[str | None, list[_Sight]]:
     listing = case.profile.listings[case.param("operation")]
     found: dict[str | None, list[_Sight]] = defaultdict(list)
     seen = list(case.things(case.profile.messages.found_in))
+    listed = set()  # what can be read alone need not be in the caller's list
     for one in case.evidence.of(case.param("operation"), DOCUMENTED_OK):
         seen += [(one, item) for item in items_of(listing, one)]
+        listed |= {(one.exchange.role, identity) for identity in _ids(listing, one)}
     for one, thing in sorted(seen, key=lambda entry: entry[0].seq):
         identity, value = first(thing, listing.id), first(thing, case.param("at"))
-        if isinstance(identity, str) and value is not ABSENT and one.exchange.source not in case.script.together:
-            found[one.exchange.role].append(_Sight(one.seq, identity, normal(case, value)))
+        known = (one.exchange.role, identity) in listed and one.exchange.source not in case.script.together
+        if known and value is not ABSENT:
+            found[one.exchange.role].append(_Sight(one.seq, str(identity), normal(case, value)))
     return found
 
 

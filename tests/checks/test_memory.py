@@ -108,7 +108,7 @@ def test_what_is_known_by_its_key_may_differ_from_key_to_key() -> None:
 
 def filtered_after(status: str, *items: dict[str, object], then: str | None = None, **query: object) -> Talk:
     """A message in a state, then a filtered list, and perhaps another look at the message."""
-    talk = read(Talk(), status=status)
+    talk = read(listed(Talk(), {"id": "msg_1"}), status=status)
     asked = {"status": "sent", **query}
     talk.answered("listMessages", {"data": {"data": list(items)}}, query=tuple(asked.items()))
     return talk if then is None else read(talk, status=then)
@@ -144,6 +144,7 @@ def test_what_lasts_need_not_be_seen_again() -> None:
 @pytest.mark.parametrize(("retried", "verdict"), [(False, "broken"), (True, UNKNOWN)])
 def test_a_message_that_was_retried_may_have_been_in_any_state(verdict: str, *, retried: bool) -> None:
     talk = Talk("whatsapi")
+    talk.answered("listMessages", {"data": [{"id": "{id}"}]})
     talk.answered("getMessage", {"data": {"id": "{id}", "status": "failed"}})
     if retried:
         talk.answered("retryMessage", {}, 202)
@@ -222,6 +223,11 @@ def test_a_history_only_grows(talk: Talk, verdict: str) -> None:
 
 @pytest.mark.parametrize(("status", "verdict"), [("failed", "broken"), ("read", "broken"), ("delivered", UNKNOWN)])
 def test_a_state_that_no_message_leaves_need_not_be_seen_again(status: str, verdict: str) -> None:
-    talk = Talk().answered("getMessage", {"data": {"id": "msg_1", "status": status}})
+    talk = listed(Talk(), {"id": "msg_1"}).answered("getMessage", {"data": {"id": "msg_1", "status": status}})
     talk.answered("listMessages", {"data": {"data": []}}, query=(("status", status),))
     assert talk.says("complete", **STATUS) == verdict
+
+
+def test_what_is_only_read_alone_need_not_be_listed() -> None:
+    talk = read(Talk(), status="failed").answered("listMessages", {"data": {"data": []}}, query=(("status", "failed"),))
+    assert talk.says("complete", **STATUS) == UNKNOWN

@@ -88,12 +88,6 @@ FAULTS = (
         "Every period of usage ended three days ago.",
         answer_to(status(USAGE, "200"), _days_ago),
     ),
-    row(
-        "phone-listed-twice",
-        "schema",
-        "The first phone is listed once more at the end.",
-        body(status(PHONES, "200"), "/data", lambda phones: [*phones, *phones[:1]]),
-    ),
     row("usage-counts-everybody", "isolation", "Usage counts what every account sends.", _CountsEverybody),
     row(
         "part-of-number-finds", "validation", "The first sign of a number finds a phone.", asked(PHONE, _first_of_them)

@@ -97,7 +97,7 @@ class _Loses(Around):
 
 
 def _with_own_header(request: Request) -> Request:
-    key = request.headers.get("x-api-key")
+    key = request.headers.get("X-API-Key".lower())
     return with_request_header(request, "authorization", f"Bearer {key}") if key else request
 
 
