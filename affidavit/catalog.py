@@ -52,6 +52,11 @@ class Row:
         return CHECKS[self.check].alternatives(self.params)
 
     @property
+    def status(self) -> Any:  # noqa: ANN401 - a status, a class such as 2xx, or a list of them
+        """Which answers it looks at."""
+        return "any" if CHECKS[self.check].of_states else self.params.get("status", "any")
+
+    @property
     def hears(self) -> bool:
         """Whether it judges webhooks."""
         return CHECKS[self.check].hears

@@ -282,9 +282,9 @@ class Planner:
             return [
                 {f"{probe.id}/{call.id}" for probe in self.probes.values() for call in filter(telling, probe.calls)}
             ]
-        operations, status = row.params.get("operation", "*"), row.params.get("status", "any")
+        operations = row.params.get("operation", "*")
         named = (operations,) if isinstance(operations, str) else tuple(operations)
-        return [self._answering(named, status if isinstance(status, int | str) else tuple(status))]
+        return [self._answering(named, row.status if isinstance(row.status, int | str) else tuple(row.status))]
 
     @cache  # noqa: B019 - as above
     def _answering(self, operations: tuple[str, ...], status: int | str | tuple[int | str, ...]) -> AbstractSet[str]:

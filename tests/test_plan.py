@@ -55,6 +55,12 @@ def test_a_larger_budget_decides_no_less_in_the_end(provider: str) -> None:
 
 
 @pytest.mark.parametrize("provider", providers())
+def test_on_the_sandbox_a_probe_asks_for_every_claim_that_checks_decide(provider: str) -> None:
+    undecided = Planner(CATALOGS[provider], embedded(provider)).plan().undecided
+    assert not {name: why for name, why in undecided.items() if CATALOGS[provider].claims[name].decided_by}
+
+
+@pytest.mark.parametrize("provider", providers())
 def test_probes_kept_whole_are_asked_with_all_their_steps(provider: str) -> None:
     planned = Planner(CATALOGS[provider], embedded(provider)).plan(whole=True)
     assert [turn.probe for turn in planned.turns] == list(planned.of.values())

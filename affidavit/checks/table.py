@@ -65,10 +65,15 @@ class Check:
             place(params[name])
         return next((problem for name, value in params.items() if (problem := self._problem_at(name, value))), "")
 
+    @property
+    def of_states(self) -> bool:
+        """Whether its `status` is that of a message, not of an answer."""
+        return self.function.__name__ in STATES
+
     def _problem_at(self, name: str, value: Any) -> str:  # noqa: ANN401 - any YAML value
         if name in self.words and value not in self.words[name]:
             return f"has {name} {value!r}; known are {sorted(self.words[name])}"
-        if name == "status" and self.function.__name__ not in STATES and (parts := strange(value)):
+        if name == "status" and not self.of_states and (parts := strange(value)):
             return f"has status {parts}; use a status, a class such as 2xx, or either with not- before it"
         if name in PATTERNS:
             try:
