@@ -107,7 +107,7 @@ def test_a_bulk_is_simulated_only_when_every_item_says_so(item: object) -> None:
     assert risk_of(operation, "sk_live_1", {"messages": []}) == "real-message"
 
 
-@pytest.mark.parametrize(("budget", "share"), [(22, 0.85), (25, 0.95)])
+@pytest.mark.parametrize(("budget", "share"), [(22, 0.9), (25, 0.95)])
 def test_a_free_key_proves_what_matters_most_within_one_window(budget: int, share: float, tmp_path: Path) -> None:
     """Of what that key can prove at all, of priority 1; the wait is one window of the clock."""
     everything, _ = free_key_run(None, tmp_path)
