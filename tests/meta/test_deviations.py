@@ -99,7 +99,7 @@ def test_what_is_broken_now_and_then_is_broken_with_its_rate(
     assert told is not None, verdicts[claim].reason
     broken, judged = map(int, told.groups())
     # Refused and unreadable answers count for the turn, and are not judged.
-    assert broken == pytest.approx(judged / every, rel=0.2)
+    assert broken == pytest.approx(judged / every, rel=0.3)
 
 
 @pytest.mark.parametrize("provider", UNTOUCHED)
