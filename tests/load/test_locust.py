@@ -150,7 +150,7 @@ def test_the_web_ui_starts_the_scenario_that_is_chosen_as_it_is_told_to(tmp_path
             assert "uPlot" in web.get("/limits").text
         second = run_locust(tmp_path / "second", "--web-port", str(port), headless=False)
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.communicate(timeout=30)
     ran = Ran(process.returncode, "", tmp_path)
     assert ran.lines.keys() == {"ChatmaidList"}
